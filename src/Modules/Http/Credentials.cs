@@ -1,0 +1,36 @@
+using Domicile.Residency;
+using Domicile.Storage;
+
+namespace Domicile.Modules.Http;
+
+/// <summary>Finds the resource that a request is for. One per node; it knows only the geographies that the node serves.</summary>
+public interface IResourceDirectory
+{
+    /// <summary>The resource whose host name this is (lower case, no port); null when this node serves no such resource.</summary>
+    ValueTask<ServedResource?> FindByHost(string host, CancellationToken cancel);
+
+    /// <summary>The resource whose own port on loopback this is (development mode only).</summary>
+    ValueTask<ServedResource?> FindByPort(int port, CancellationToken cancel);
+}
+
+/// <summary>A resource as the pipeline needs it.</summary>
+/// <param name="Home">Its home.</param>
+/// <param name="AccessKeys">Its access keys, decoded: primary, then secondary.</param>
+public sealed record ServedResource(Home Home, IReadOnlyList<byte[]> AccessKeys);
+
+/// <summary>Checks user access tokens: signature, resource, geography, expiry, revocation.</summary>
+public interface IUserTokens
+{
+    /// <summary>The caller, or the problem (401) that the token has.</summary>
+    ValueTask<(Caller.User? User, Problem? Problem)> Check(string token, Home home, CancellationToken cancel);
+}
+
+/// <summary>Checks what is presented on the administration origin.</summary>
+public interface IAdministratorTokens
+{
+    /// <summary>The caller, or the problem (401) that the token has.</summary>
+    (Caller.Administrator? Administrator, Problem? Problem) Check(string token, Geography geography);
+
+    /// <summary>Whether this is the credential of the first start. Constant time.</summary>
+    bool IsCredential(string id, string secret);
+}
