@@ -29,6 +29,9 @@ public readonly record struct SubjectRef(long Value) : IReference<SubjectRef>
     /// <inheritdoc/>
     public static SubjectRef From(long value) => new(value);
 
+    /// <summary>The handle as a column holds it.</summary>
+    public static implicit operator ColumnValue(SubjectRef subject) => ColumnValue.Of(subject.Value);
+
     /// <summary>A fresh handle: 63 random bits.</summary>
     public static SubjectRef Fresh() => new(RandomNumberGenerator.GetInt64());
 
@@ -43,6 +46,9 @@ public readonly record struct Ref<T>(long Value) : IReference<Ref<T>>
 {
     /// <inheritdoc/>
     public static Ref<T> From(long value) => new(value);
+
+    /// <summary>The key as a column holds it.</summary>
+    public static implicit operator ColumnValue(Ref<T> reference) => ColumnValue.Of(reference.Value);
 
     /// <summary>The key in hexadecimal.</summary>
     public override string ToString() => $"{typeof(T).Name}:{Value:x16}";

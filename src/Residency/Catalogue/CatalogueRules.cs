@@ -1,0 +1,139 @@
+using System.Text.RegularExpressions;
+
+namespace Domicile.Residency;
+
+/// <summary>What must be true of every kind, and of all of them together.</summary>
+internal static partial class CatalogueRules
+{
+    public static IEnumerable<string> FaultsOf(RecordKind kind)
+    {
+        if (!KindName().IsMatch(kind.Name))
+        {
+            yield return $"{kind.Name}: a kind is named module.noun, in letters.";
+        }
+
+        if (kind.KeyColumns.Count == 0)
+        {
+            yield return $"{kind.Name}: a record without [Key] cannot be found again.";
+        }
+
+        foreach (var fault in FaultsOfPeople(kind).Concat(FaultsOfTime(kind)).Concat(FaultsOfPlace(kind)).Concat(FaultsOfIndexes(kind)))
+        {
+            yield return $"{kind.Name}: {fault}";
+        }
+    }
+
+    public static IEnumerable<string> FaultsOf(IReadOnlyList<RecordKind> kinds) =>
+        kinds.GroupBy(kind => kind.Table).Where(group => group.Count() > 1)
+            .Select(group => $"{string.Join(" and ", group.Select(kind => kind.Name))} would share the table {group.Key}.");
+
+    private static IEnumerable<string> FaultsOfPeople(RecordKind kind)
+    {
+        var people = kind.OwnerColumn >= 0 || kind.Columns.Any(column => column.Role.HasFlag(ColumnRole.Subject));
+        if (people && kind.Erasure == ErasureRule.None)
+        {
+            yield return "it belongs to a person, but does not say what their erasure does to it.";
+        }
+
+        if (!people && kind.Erasure != ErasureRule.None)
+        {
+            yield return "it has a rule for erasure, but no [Owner] or [Subject].";
+        }
+
+        if (kind.Erasure == ErasureRule.KeepUntilExpiry && string.IsNullOrWhiteSpace(kind.ErasureReason))
+        {
+            yield return "it outlives the erasure of its owner without a stated legal reason.";
+        }
+
+        if (kind.Erasure == ErasureRule.KeepUntilExpiry && kind.OwnerColumn >= 0)
+        {
+            yield return "it outlives the erasure of its owner, so it must not be sealed under them; say [Subject].";
+        }
+
+        if (kind.Erasure == ErasureRule.Depersonalise && !kind.SaysErased)
+        {
+            yield return "its rows outlive their owner, so it needs an [Erased] member to say so.";
+        }
+
+        foreach (var column in kind.Columns.Where(column => column.ClrType == typeof(SubjectRef)))
+        {
+            if ((column.Role & (ColumnRole.Owner | ColumnRole.Subject)) == 0)
+            {
+                yield return $"{column.Member} is a person, so it is [Owner] or [Subject].";
+            }
+        }
+    }
+
+    private static IEnumerable<string> FaultsOfTime(RecordKind kind)
+    {
+        var hasClock = kind.Columns.Any(column => column.Role.HasFlag(ColumnRole.Clock));
+        var hasExpiry = kind.Columns.Any(column => column.Role.HasFlag(ColumnRole.Expires));
+        if (kind.Retention == Retention.FixedAge && (!hasClock || kind.Age <= TimeSpan.Zero))
+        {
+            yield return "a fixed age needs AgeDays and a [Clock] from which it counts.";
+        }
+
+        if (kind.Retention == Retention.StoredDate && !hasExpiry)
+        {
+            yield return "a stored date needs an [Expires] member.";
+        }
+
+        if (kind.Retention == Retention.WithParent && kind.ParentColumn < 0)
+        {
+            yield return "it goes with its parent, but has no [Parent].";
+        }
+
+        if (kind.Columns.Where(column => (column.Role & (ColumnRole.Clock | ColumnRole.Expires)) != 0)
+            .Any(column => column.ClrType != typeof(DateTimeOffset) && column.ClrType != typeof(DateTimeOffset?)))
+        {
+            yield return "a [Clock] or [Expires] member is a DateTimeOffset.";
+        }
+    }
+
+    private static IEnumerable<string> FaultsOfPlace(RecordKind kind)
+    {
+        if (kind.ParentType is not null && kind.Parent is null)
+        {
+            yield return $"its parent {kind.ParentType.Name} is not in the catalogue.";
+        }
+
+        if (kind.Parent is { } parent && parent.ReferenceColumn < 0)
+        {
+            yield return $"its parent {parent.Name} has no single 64-bit key.";
+        }
+
+        for (var above = kind.Parent; above is not null; above = above.Parent)
+        {
+            if (above == kind)
+            {
+                yield return "it is its own ancestor, so nothing outlives it.";
+                break;
+            }
+        }
+
+        var allocated = kind.Columns.Any(column => column.IsAllocated);
+        if (allocated && !kind.Columns.Any(column => column.Role.HasFlag(ColumnRole.Identity)))
+        {
+            yield return "the store allocates its key, so the seal needs an [Identity] to bind.";
+        }
+
+        if ((kind.Layout == Layout.Append) != (kind.SequenceColumn >= 0 && kind.ArrivalColumn >= 0 && kind.ParentColumn >= 0))
+        {
+            yield return "a record that is appended has a [Parent], a [Sequence] and an [Arrival], and no other has.";
+        }
+
+        if (kind.OwnerFoundBy is not null && kind.ParentColumn < 0)
+        {
+            yield return "FoundBy names the parents in which an owner's records lie, but it has no [Parent].";
+        }
+    }
+
+    private static IEnumerable<string> FaultsOfIndexes(RecordKind kind) =>
+        from index in kind.Indexes
+        from member in index.Columns
+        where kind.Columns.All(column => column.Member != member)
+        select $"the index for “{index.Serves}” names {member}, which is not a column.";
+
+    [GeneratedRegex(@"\A[a-z][a-zA-Z]*\.[a-z][a-zA-Z]*\z")]
+    private static partial Regex KindName();
+}

@@ -1,0 +1,194 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Domicile.Residency;
+
+/// <summary>
+/// The key provider that keeps a geography's epoch keys in one file, readable by its owner only. The file may lie outside the data directory and
+/// must never be in a backup of the data: with it, everything at rest in the geography can be read.
+/// </summary>
+public sealed class FileKeyProvider : IKeyProvider, IDisposable
+{
+    private const int KeyBytes = 32;
+    private readonly Lock _lock = new();
+    private readonly string _path;
+    private readonly Geography _geography;
+    private readonly TimeProvider _clock;
+    private readonly SortedDictionary<int, (byte[] Key, DateTimeOffset Created)> _epochs = [];
+
+    private FileKeyProvider(string path, Geography geography, TimeProvider clock)
+    {
+        _path = path;
+        _geography = geography;
+        _clock = clock;
+    }
+
+    /// <inheritdoc/>
+    public int CurrentEpoch
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _epochs.Keys.Last();
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<int> Epochs
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _epochs.Keys];
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public string CheckValue { get; private set; } = "";
+
+    /// <summary>When the current epoch began.</summary>
+    public DateTimeOffset CurrentSince
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _epochs.Values.Last().Created;
+            }
+        }
+    }
+
+    /// <summary>Opens the file of a geography.</summary>
+    /// <exception cref="InvalidDataException">The file is missing, damaged, or another geography's; the message says what to do.</exception>
+    public static FileKeyProvider Open(string path, Geography geography, TimeProvider clock)
+    {
+        if (!File.Exists(path))
+        {
+            throw new InvalidDataException($"The root key file {path} is missing. Without it nothing in {geography} can be read; put it back from where it is kept.");
+        }
+
+        RootKeyFile? file;
+        try
+        {
+            file = JsonSerializer.Deserialize(File.ReadAllBytes(path), RootKeyJson.Default.RootKeyFile);
+        }
+        catch (JsonException)
+        {
+            file = null;
+        }
+
+        if (file is not { Format: 1, Epochs.Count: > 0 } || file.Epochs.Any(epoch => epoch.Key.Length != KeyBytes))
+        {
+            throw new InvalidDataException($"The root key file {path} is damaged. Put it back from where it is kept.");
+        }
+
+        if (file.Geography != geography.Name)
+        {
+            throw new InvalidDataException($"The root key file {path} is of {file.Geography}, not of {geography}.");
+        }
+
+        var provider = new FileKeyProvider(path, geography, clock) { CheckValue = file.Check };
+        foreach (var epoch in file.Epochs)
+        {
+            provider._epochs.Add(epoch.Number, (epoch.Key, epoch.Created));
+        }
+
+        return provider;
+    }
+
+    /// <summary>Makes the file of an empty geography.</summary>
+    /// <exception cref="InvalidOperationException">There is one already.</exception>
+    public static FileKeyProvider Create(string path, Geography geography, TimeProvider clock)
+    {
+        if (File.Exists(path))
+        {
+            throw new InvalidOperationException($"There is a root key file {path} already.");
+        }
+
+        var provider = new FileKeyProvider(path, geography, clock);
+        var first = RandomNumberGenerator.GetBytes(KeyBytes);
+        provider._epochs.Add(1, (first, clock.GetUtcNow()));
+        provider.CheckValue = Convert.ToHexStringLower(HMACSHA256.HashData(first, Encoding.UTF8.GetBytes($"domicile/root/{geography.Name}"))[..8]);
+        provider.Save();
+        return provider;
+    }
+
+    /// <inheritdoc/>
+    public byte[] Wrap(int epoch, ReadOnlySpan<byte> key, ReadOnlySpan<byte> context) => KeyWrap.Wrap(KeyOf(epoch), key, context);
+
+    /// <inheritdoc/>
+    public byte[] Unwrap(int epoch, ReadOnlySpan<byte> wrapped, ReadOnlySpan<byte> context) => KeyWrap.Unwrap(KeyOf(epoch), wrapped, context);
+
+    /// <inheritdoc/>
+    public int BeginEpoch()
+    {
+        lock (_lock)
+        {
+            var next = _epochs.Keys.Last() + 1;
+            _epochs.Add(next, (RandomNumberGenerator.GetBytes(KeyBytes), _clock.GetUtcNow()));
+            Save();
+            return next;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void DestroyEpoch(int epoch)
+    {
+        lock (_lock)
+        {
+            if (epoch == _epochs.Keys.Last())
+            {
+                throw new InvalidOperationException("The current epoch cannot be destroyed.");
+            }
+
+            if (_epochs.Remove(epoch, out var destroyed))
+            {
+                Save();
+                CryptographicOperations.ZeroMemory(destroyed.Key);
+            }
+        }
+    }
+
+    /// <summary>Forgets the keys.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            foreach (var (key, _) in _epochs.Values)
+            {
+                CryptographicOperations.ZeroMemory(key);
+            }
+        }
+    }
+
+    private byte[] KeyOf(int epoch)
+    {
+        lock (_lock)
+        {
+            return _epochs.TryGetValue(epoch, out var found)
+                ? found.Key
+                : throw new KeyGoneException($"The key of epoch {epoch} of {_geography} was destroyed.");
+        }
+    }
+
+    private void Save()
+    {
+        var file = new RootKeyFile(
+            1, _geography.Name, CheckValue, [.. _epochs.Select(epoch => new RootKeyEpoch(epoch.Key, epoch.Value.Created, epoch.Value.Key))]);
+        SecretFile.Write(_path, JsonSerializer.SerializeToUtf8Bytes(file, RootKeyJson.Default.RootKeyFile));
+    }
+}
+
+internal sealed record RootKeyFile(int Format, string Geography, string Check, IReadOnlyList<RootKeyEpoch> Epochs);
+
+internal sealed record RootKeyEpoch(int Number, DateTimeOffset Created, byte[] Key);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSerializable(typeof(RootKeyFile))]
+internal sealed partial class RootKeyJson : JsonSerializerContext;

@@ -1,0 +1,81 @@
+namespace Domicile.Residency;
+
+/// <summary>Where wrapped keys rest: a database of its own, as durable as the data. Everything in it is wrapped; it can read nothing.</summary>
+public interface IKeyStore
+{
+    /// <summary>Every bucket.</summary>
+    Task<IReadOnlyList<StoredBucket>> Buckets(CancellationToken cancel);
+
+    /// <summary>The keys that exist among those named; at most 1,000 names.</summary>
+    ValueTask<IReadOnlyList<StoredKey>> Find(IReadOnlyCollection<KeyName> names, CancellationToken cancel);
+
+    /// <summary>Every key of a bucket.</summary>
+    Task<IReadOnlyList<StoredKey>> InBucket(long bucket, CancellationToken cancel);
+
+    /// <summary>The person of an identifier, by its blind index.</summary>
+    ValueTask<SubjectRef?> FindSubject(long resource, string purpose, byte[] blindIndex, CancellationToken cancel);
+
+    /// <summary>The sealed identifiers of people; at most 1,000 handles.</summary>
+    ValueTask<IReadOnlyList<StoredIdentifier>> Identifiers(IReadOnlyCollection<SubjectRef> subjects, CancellationToken cancel);
+
+    /// <summary>When keys were destroyed, for those named that were.</summary>
+    ValueTask<IReadOnlyList<DestroyedKey>> Destroyed(IReadOnlyCollection<KeyName> names, CancellationToken cancel);
+
+    /// <summary>The names of every key of a resource.</summary>
+    Task<IReadOnlyList<KeyName>> OfResource(long resource, CancellationToken cancel);
+
+    /// <summary>Changes the store, all or nothing, durable when it returns.</summary>
+    /// <exception cref="KeyExistsException">A key or an identifier that is added exists already; nothing was changed.</exception>
+    /// <exception cref="BucketMovedException">The bucket of an added key was re-keyed meanwhile; nothing was changed.</exception>
+    Task Apply(IReadOnlyList<KeyStoreChange> changes, CancellationToken cancel);
+}
+
+/// <summary>A key under which a few thousand others are wrapped.</summary>
+/// <param name="Id">Its number.</param>
+/// <param name="Epoch">The epoch whose key wraps it.</param>
+/// <param name="Wrapped">The wrapped key.</param>
+/// <param name="Generation">How often the bucket was re-keyed; a key that was wrapped for an older generation is refused.</param>
+/// <param name="Keys">How many keys it wraps.</param>
+/// <param name="SomeDestroyed">Whether one of them was destroyed since the bucket was last re-keyed.</param>
+public sealed record StoredBucket(long Id, int Epoch, byte[] Wrapped, int Generation, int Keys, bool SomeDestroyed);
+
+/// <summary>A wrapped key.</summary>
+public sealed record StoredKey(KeyName Name, long Resource, long Bucket, byte[] Wrapped);
+
+/// <summary>A person's identifier, sealed under their own key.</summary>
+public sealed record StoredIdentifier(SubjectRef Subject, long Resource, string Purpose, byte[] Sealed);
+
+/// <summary>A key that is gone, and since when.</summary>
+public sealed record DestroyedKey(KeyName Name, DateTimeOffset At);
+
+/// <summary>One change of the key store.</summary>
+public abstract record KeyStoreChange
+{
+    private KeyStoreChange()
+    {
+    }
+
+    /// <summary>A new bucket.</summary>
+    public sealed record AddBucket(StoredBucket Bucket) : KeyStoreChange;
+
+    /// <summary>A bucket's key is wrapped anew; when the bucket was re-keyed, its keys follow as <see cref="Rewrap"/>.</summary>
+    public sealed record ReplaceBucket(long Id, int Epoch, byte[] Wrapped, bool Rekeyed) : KeyStoreChange;
+
+    /// <summary>A new key, wrapped for this generation of its bucket.</summary>
+    public sealed record AddKey(StoredKey Key, int Generation) : KeyStoreChange;
+
+    /// <summary>A key is wrapped anew in its bucket.</summary>
+    public sealed record Rewrap(KeyName Name, byte[] Wrapped) : KeyStoreChange;
+
+    /// <summary>A person's identifier.</summary>
+    public sealed record AddIdentifier(StoredIdentifier Identifier, byte[] BlindIndex) : KeyStoreChange;
+
+    /// <summary>A key is destroyed, with every identifier under it. Destroying what is gone changes nothing.</summary>
+    public sealed record Destroy(KeyName Name, DateTimeOffset At) : KeyStoreChange;
+}
+
+/// <summary>A key or an identifier of that name exists already.</summary>
+public sealed class KeyExistsException() : Exception("A key or an identifier of that name exists already.");
+
+/// <summary>The bucket was re-keyed since the key was wrapped.</summary>
+public sealed class BucketMovedException() : Exception("The bucket was re-keyed since the key was wrapped.");

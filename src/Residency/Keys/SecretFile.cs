@@ -1,0 +1,62 @@
+namespace Domicile.Residency;
+
+/// <summary>Writes files that only their owner may read, so that a crash leaves the old file or the new one, never half of either.</summary>
+public static class SecretFile
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>
+    /// Replaces the file: written beside it, flushed to disk, renamed over it. The old content is then overwritten where it lay,
+    /// so that a destroyed key does not wait in a free block.
+    /// </summary>
+    public static void Write(string path, ReadOnlySpan<byte> content)
+    {
+        using var old = File.Exists(path) ? new FileStream(path, FileMode.Open, FileAccess.Write) : null;
+        var beside = path + ".new";
+        File.Delete(beside);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = OwnerOnly;
+        }
+
+        using (var file = new FileStream(beside, options))
+        {
+            file.Write(content);
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(beside, path, overwrite: true);
+        FlushDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        if (old is not null)
+        {
+            old.Write(new byte[old.Length]);
+            old.Flush(flushToDisk: true);
+        }
+    }
+
+    /// <summary>Creates a directory that only its owner may enter.</summary>
+    public static void CreateDirectory(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(path);
+        }
+        else
+        {
+            Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
+        }
+    }
+
+    /// <summary>Makes names in a directory durable: a rename is only as safe as the directory that holds it (POSIX fsync of the directory).</summary>
+    private static void FlushDirectory(string directory)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        using var handle = NativeDirectory.Open(directory);
+        NativeDirectory.Flush(handle);
+    }
+}

@@ -1,0 +1,16 @@
+namespace Domicile.Residency;
+
+/// <summary>What a person is known by.</summary>
+/// <param name="Purpose">The kind of identifier, such as <see cref="CommunicationUser"/>; blind indexes are per purpose.</param>
+/// <param name="Value">The identifier itself. Personal data.</param>
+public readonly record struct Identifier(string Purpose, string Value)
+{
+    /// <summary>A communication user id, <c>8:acs:{resource}_{guid}</c>.</summary>
+    public const string CommunicationUser = "communicationUser";
+
+    /// <summary>An id of the customer's own, which they gave to an identity.</summary>
+    public const string Custom = "customId";
+
+    /// <summary>Only the purpose: an identifier does not belong in a log or an error.</summary>
+    public override string ToString() => Purpose;
+}

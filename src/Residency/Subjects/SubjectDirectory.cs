@@ -1,0 +1,156 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Domicile.Residency;
+
+/// <summary>
+/// Who is behind a handle, and which handle an identifier has: the only way between the two. Both directions rest in the key store, the identifier sealed
+/// under the person's own key and found by a blind index, so that they die with the key.
+/// </summary>
+/// <param name="store">The key store.</param>
+/// <param name="ring">The keys in use.</param>
+/// <param name="capacity">People remembered at most, in each direction.</param>
+public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity = 32_768)
+{
+    private const int BlindIndexBytes = 16;
+    private readonly BoundedCache<(long Resource, Identifier Identifier), SubjectRef> _handles = new(capacity);
+    private readonly BoundedCache<(SubjectRef Subject, string Purpose), string> _identifiers = new(capacity);
+    private readonly BoundedCache<(long Resource, string Purpose), byte[]> _indexKeys = new(4_096);
+
+    /// <summary>The person who has this identifier in this resource, or null.</summary>
+    public async ValueTask<SubjectRef?> Find(ResourceRef resource, Identifier identifier, CancellationToken cancel)
+    {
+        if (_handles.TryGet((resource.Number, identifier), out var known))
+        {
+            return known;
+        }
+
+        var version = _handles.Version;
+        var blind = await BlindIndex(resource, identifier, cancel);
+        if (await store.FindSubject(resource.Number, identifier.Purpose, blind, cancel) is not { } found)
+        {
+            return null;
+        }
+
+        _handles.AddUnlessDropped((resource.Number, identifier), found, version);
+        return found;
+    }
+
+    /// <summary>Files a new person under one or more identifiers, durably.</summary>
+    /// <exception cref="KeyExistsException">One of the identifiers is somebody's already.</exception>
+    public async Task<SubjectRef> Add(ResourceRef resource, IReadOnlyList<Identifier> identifiers, CancellationToken cancel)
+    {
+        var subject = SubjectRef.Fresh();
+        var name = KeyName.Of(subject);
+        var blind = new byte[identifiers.Count][];
+        for (var i = 0; i < blind.Length; i++)
+        {
+            blind[i] = await BlindIndex(resource, identifiers[i], cancel);
+        }
+
+        var keys = await ring.Vault.Create(
+            resource.Number,
+            [name],
+            keys => identifiers.Select((identifier, i) => new KeyStoreChange.AddIdentifier(
+                new StoredIdentifier(subject, resource.Number, identifier.Purpose, Close(keys[0], resource, subject, identifier)), blind[i])),
+            cancel);
+        ring.Remember(name, keys[0]);
+        foreach (var identifier in identifiers)
+        {
+            _handles.Add((resource.Number, identifier), subject);
+            _identifiers.Add((subject, identifier.Purpose), identifier.Value);
+        }
+
+        return subject;
+    }
+
+    /// <summary>The identifiers of people, by purpose. Whoever was erased is missing from the answer.</summary>
+    public async ValueTask<IReadOnlyDictionary<SubjectRef, string>> Resolve(
+        ResourceRef resource, string purpose, IEnumerable<SubjectRef> subjects, CancellationToken cancel)
+    {
+        var resolved = new Dictionary<SubjectRef, string>();
+        var missing = new List<SubjectRef>();
+        foreach (var subject in subjects.Where(subject => !subject.IsNone).Distinct())
+        {
+            if (_identifiers.TryGet((subject, purpose), out var known))
+            {
+                resolved.Add(subject, known);
+            }
+            else
+            {
+                missing.Add(subject);
+            }
+        }
+
+        if (missing.Count == 0)
+        {
+            return resolved;
+        }
+
+        var version = _identifiers.Version;
+        await ring.Preload([.. missing.Select(KeyName.Of)], cancel);
+        foreach (var stored in await store.Identifiers(missing, cancel))
+        {
+            if (stored.Purpose == purpose && stored.Resource == resource.Number && await ring.Key(KeyName.Of(stored.Subject), cancel) is { } key)
+            {
+                var value = Open(key, resource, stored);
+                resolved[stored.Subject] = value;
+                _identifiers.AddUnlessDropped((stored.Subject, purpose), value, version);
+            }
+        }
+
+        return resolved;
+    }
+
+    /// <summary>Destroys people's keys, and with them who they were. Durable; can be repeated.</summary>
+    public async Task Erase(IReadOnlyCollection<SubjectRef> subjects, CancellationToken cancel)
+    {
+        var names = subjects.Select(KeyName.Of).ToList();
+        await ring.Vault.Destroy(names, cancel);
+        Forget(subjects);
+    }
+
+    /// <summary>Drops what is remembered of people, keys included.</summary>
+    public void Forget(IReadOnlyCollection<SubjectRef> subjects)
+    {
+        var gone = subjects.ToHashSet();
+        ring.Forget([.. gone.Select(KeyName.Of)]);
+        _identifiers.DropWhere((pair, _) => gone.Contains(pair.Subject));
+        _handles.DropWhere((_, subject) => gone.Contains(subject));
+    }
+
+    /// <summary>Drops everything that is remembered.</summary>
+    public void ForgetAll()
+    {
+        _handles.Clear();
+        _identifiers.Clear();
+        _indexKeys.Clear();
+        ring.ForgetAll();
+    }
+
+    private async ValueTask<byte[]> BlindIndex(ResourceRef resource, Identifier identifier, CancellationToken cancel)
+    {
+        if (!_indexKeys.TryGet((resource.Number, identifier.Purpose), out var key))
+        {
+            var root = await ring.Key(new KeyName(KeyName.Index, 0), cancel)
+                ?? throw new KeyGoneException("The key of the blind indexes is missing.");
+            key = HKDF.DeriveKey(
+                HashAlgorithmName.SHA256, root, KeyVault.KeyBytes, salt: [], info: Encoding.UTF8.GetBytes($"domicile/index/1/{resource.Id:n}/{identifier.Purpose}"));
+            _indexKeys.Add((resource.Number, identifier.Purpose), key);
+        }
+
+        return HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(identifier.Value))[..BlindIndexBytes];
+    }
+
+    private byte[] Close(byte[] key, ResourceRef resource, SubjectRef subject, Identifier identifier) =>
+        KeyWrap.Wrap(IdentifierKey(key), Encoding.UTF8.GetBytes(identifier.Value), IdentifierContext(resource, subject, identifier.Purpose));
+
+    private string Open(byte[] key, ResourceRef resource, StoredIdentifier stored) =>
+        Encoding.UTF8.GetString(KeyWrap.Unwrap(IdentifierKey(key), stored.Sealed, IdentifierContext(resource, stored.Subject, stored.Purpose)));
+
+    private static byte[] IdentifierKey(byte[] subjectKey) =>
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, subjectKey, KeyVault.KeyBytes, salt: [], info: "domicile/identifier/1"u8.ToArray());
+
+    private byte[] IdentifierContext(ResourceRef resource, SubjectRef subject, string purpose) =>
+        Encoding.UTF8.GetBytes($"{ring.Vault.Geography.Slug}/{resource.Id:n}/{subject.Value:x16}/{purpose}");
+}
