@@ -1,0 +1,254 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Domicile.Cli;
+
+/// <summary>Speaks the administration API of one geography.</summary>
+internal sealed class AdminClient : IDisposable
+{
+    /// <summary>A token for one command lives no longer than a command can.</summary>
+    private const int TokenMinutes = 15;
+
+    /// <summary>No answer of the API is larger; the inventory is the largest.</summary>
+    private const int LargestAnswerBytes = 16 * 1024 * 1024;
+
+    /// <summary>At the server's 100 or more a page, ten million entries: beyond it the list is not one for a terminal.</summary>
+    private const int MostPages = 100_000;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly HttpClient http;
+    private readonly AdminCredential credential;
+    private readonly DataDirectory directory;
+    private readonly Dictionary<string, TokenReply> tokens = new(StringComparer.Ordinal);
+
+    /// <summary>A client of one geography.</summary>
+    /// <param name="geography">Its name and origin.</param>
+    /// <param name="credential">The administrator's.</param>
+    /// <param name="authorities">The only certificate authorities to trust; none for those of the system.</param>
+    /// <param name="directory">For messages.</param>
+    public AdminClient(AdminGeography geography, AdminCredential credential, X509Certificate2Collection? authorities, DataDirectory directory)
+    {
+        this.credential = credential;
+        this.directory = directory;
+        Geography = geography.Name;
+        Origin = new Uri(geography.Endpoint, UriKind.Absolute);
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseProxy = false,
+            UseCookies = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            MaxResponseHeadersLength = 32,
+        };
+        if (authorities is not null)
+        {
+            handler.SslOptions.CertificateChainPolicy = TrustOnly(authorities);
+        }
+
+        // The guarded client keeps the server away from private addresses. This is the other direction: an administrator's
+        // own machine, speaking to exactly the origins of an owner-only file, without redirects and proxies.
+#pragma warning disable RS0030
+        http = new HttpClient(handler, disposeHandler: true)
+        {
+            BaseAddress = Origin,
+            Timeout = Patience,
+            MaxResponseContentBufferSize = LargestAnswerBytes,
+        };
+#pragma warning restore RS0030
+    }
+
+    /// <summary>The geography's name.</summary>
+    public string Geography { get; }
+
+    /// <summary>Its administration origin.</summary>
+    public Uri Origin { get; }
+
+    /// <summary>Trust in exactly these authorities. Development certificates have no revocation list to ask.</summary>
+    public static X509ChainPolicy TrustOnly(X509Certificate2Collection authorities)
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.AddRange(authorities);
+        return policy;
+    }
+
+    /// <summary>Mints a token.</summary>
+    public async Task<TokenReply> Mint(string role, int minutes, CancellationToken cancel)
+    {
+        using var request = Request(HttpMethod.Post, "tokens", AdminJson.Default.TokenRequest, new TokenRequest(role, minutes));
+        var pair = Encoding.UTF8.GetBytes($"{credential.Id}:{credential.Secret}");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(pair));
+        using var response = await Send(request, cancel);
+        if (response.StatusCode == HttpStatusCode.Unauthorized)
+        {
+            throw new CommandFailure(
+                $"The server at {Origin.Authority} does not know the credential in {directory.AdminFile}. It was started with another data directory: name that one with --data.");
+        }
+
+        return await Read(response, AdminJson.Default.TokenReply, cancel);
+    }
+
+    /// <summary>Reads something.</summary>
+    public async Task<T> Get<T>(string role, string path, JsonTypeInfo<T> type, CancellationToken cancel)
+    {
+        using var response = await Ask(role, HttpMethod.Get, path, cancel);
+        return await Read(response, type, cancel);
+    }
+
+    /// <summary>Reads something that may not be there.</summary>
+    public async Task<T?> Find<T>(string role, string path, JsonTypeInfo<T> type, CancellationToken cancel)
+        where T : class
+    {
+        using var response = await Ask(role, HttpMethod.Get, path, cancel);
+        return response.StatusCode == HttpStatusCode.NotFound ? null : await Read(response, type, cancel);
+    }
+
+    /// <summary>Sends something and reads the answer.</summary>
+    public async Task<TReply> Post<TBody, TReply>(
+        string role, string path, JsonTypeInfo<TBody> bodyType, TBody body, JsonTypeInfo<TReply> replyType, CancellationToken cancel)
+    {
+        using var request = Request(HttpMethod.Post, path, bodyType, body);
+        await Authorize(request, role, cancel);
+        using var response = await Send(request, cancel);
+        return await Read(response, replyType, cancel);
+    }
+
+    /// <summary>Deletes something.</summary>
+    public async Task Delete(string role, string path, CancellationToken cancel)
+    {
+        using var response = await Ask(role, HttpMethod.Delete, path, cancel);
+        await Check(response, cancel);
+    }
+
+    /// <summary>Reads a list, page by page.</summary>
+    public async IAsyncEnumerable<T> List<T>(
+        string role, string path, JsonTypeInfo<Page<T>> type, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    {
+        string? next = path;
+        for (var pages = 0; next is not null; pages++)
+        {
+            if (pages == MostPages)
+            {
+                throw new CommandFailure($"The list at {Origin.Authority} has no end; {MostPages} pages were read.");
+            }
+
+            var page = await Get(role, next, type, cancel);
+            foreach (var item in page.Value)
+            {
+                yield return item;
+            }
+
+            next = page.NextLink is { Length: > 0 } link ? OnOrigin(link) : null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => http.Dispose();
+
+    private static HttpRequestMessage Request<T>(HttpMethod method, string path, JsonTypeInfo<T> type, T body) => new(method, path)
+    {
+        Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, type))
+        {
+            Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+        },
+    };
+
+    /// <summary>A token goes to its own server only, wherever a link points.</summary>
+    private string OnOrigin(string link) =>
+        Uri.TryCreate(Origin, link, out var target) && target.Scheme == Origin.Scheme && target.Authority == Origin.Authority
+            ? target.PathAndQuery
+            : throw new CommandFailure($"The server at {Origin.Authority} continues its list at another origin. That is not followed.");
+
+    private async Task<HttpResponseMessage> Ask(string role, HttpMethod method, string path, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        await Authorize(request, role, cancel);
+        return await Send(request, cancel);
+    }
+
+    private async Task Authorize(HttpRequestMessage request, string role, CancellationToken cancel)
+    {
+        if (!tokens.TryGetValue(role, out var token))
+        {
+            token = await Mint(role, TokenMinutes, cancel);
+            tokens[role] = token;
+        }
+
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.Token);
+    }
+
+    private async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken cancel)
+    {
+        try
+        {
+            return await http.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancel);
+        }
+        catch (HttpRequestException failure)
+        {
+            throw Explain(failure);
+        }
+        catch (TaskCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            throw new CommandFailure($"The server at {Origin.Authority} ({Geography}) did not answer within {Patience.TotalSeconds} seconds. Is it stopping, or its disk full? See its output.");
+        }
+    }
+
+    private CommandFailure Explain(HttpRequestException failure) => failure.HttpRequestError switch
+    {
+        HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError => new CommandFailure(
+            $"No server answers at {Origin.Authority} ({Geography}). Start it: {directory.ServeCommand}"),
+        HttpRequestError.SecureConnectionError => new CommandFailure(
+            $"The certificate at {Origin.Authority} ({Geography}) is not one that this command trusts: either another program listens there, or the server runs on another data directory. See: {directory.DoctorCommand}"),
+        HttpRequestError.ConfigurationLimitExceeded => new CommandFailure($"The answer of {Origin.Authority} is larger than {LargestAnswerBytes / 1024 / 1024} MiB and was not read."),
+        _ => new CommandFailure($"The connection to {Origin.Authority} ({Geography}) broke off: {failure.Message}"),
+    };
+
+    private async Task<T> Read<T>(HttpResponseMessage response, JsonTypeInfo<T> type, CancellationToken cancel)
+    {
+        await Check(response, cancel);
+        try
+        {
+            using var body = await response.Content.ReadAsStreamAsync(cancel);
+            return await JsonSerializer.DeserializeAsync(body, type, cancel) ?? throw new JsonException();
+        }
+        catch (JsonException)
+        {
+            throw new CommandFailure($"The answer of {Origin.Authority} to {Described(response)} was not understood. Are this command and the server of the same version?");
+        }
+    }
+
+    private async Task Check(HttpResponseMessage response, CancellationToken cancel)
+    {
+        if (response.IsSuccessStatusCode)
+        {
+            return;
+        }
+
+        ProblemReply? problem = null;
+        if (response.Content.Headers.ContentType?.MediaType is "application/problem+json" or "application/json")
+        {
+            try
+            {
+                using var body = await response.Content.ReadAsStreamAsync(cancel);
+                problem = await JsonSerializer.DeserializeAsync(body, AdminJson.Default.ProblemReply, cancel);
+            }
+            catch (JsonException)
+            {
+                // The status says enough.
+            }
+        }
+
+        string?[] sentences = [problem?.Title, problem?.Detail];
+        var said = string.Join(' ', sentences.Where(sentence => !string.IsNullOrWhiteSpace(sentence)));
+        throw new CommandFailure(said.Length > 0
+            ? Table.Clean(said)
+            : $"The server at {Origin.Authority} ({Geography}) answered {(int)response.StatusCode} to {Described(response)}.");
+    }
+
+    private static string Described(HttpResponseMessage response) =>
+        $"{response.RequestMessage?.Method} {response.RequestMessage?.RequestUri?.AbsolutePath}";
+}

@@ -1,0 +1,89 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Domicile.Cli;
+
+/// <summary>DIR/admin.json, as the server writes it for its owner.</summary>
+/// <param name="Credential">What tokens are minted with.</param>
+/// <param name="Geographies">Each geography that the server serves, with its administration origin.</param>
+/// <param name="CertificateAuthority">The only authority to trust, relative to the file; none when the system's are right.</param>
+internal sealed record AdminFile(AdminCredential Credential, IReadOnlyList<AdminGeography> Geographies, string? CertificateAuthority = null);
+
+/// <summary>The administrator's credential.</summary>
+internal sealed record AdminCredential(string Id, string Secret);
+
+/// <summary>A geography and where it is administered.</summary>
+internal sealed record AdminGeography(string Name, string Endpoint);
+
+/// <summary>Asks for a token.</summary>
+internal sealed record TokenRequest(string Role, int ExpiresInMinutes);
+
+/// <summary>A short-lived token with a role.</summary>
+internal sealed record TokenReply(string Token, string Role, DateTimeOffset ExpiresOn);
+
+/// <summary>A token, with what it is good for.</summary>
+internal sealed record MintedToken(string Token, string Role, DateTimeOffset ExpiresOn, string Geography, string Endpoint);
+
+/// <summary>A geography, seen from outside.</summary>
+internal sealed record GeographyReply(string Name, string? Mode = null, string? Version = null);
+
+/// <summary>A Communication Services resource.</summary>
+internal sealed record ResourceReply(string Id, string Name, string Geography, string Endpoint, DateTimeOffset CreatedOn);
+
+/// <summary>Asks for a resource; <paramref name="Id"/> keeps the id of an ACS resource.</summary>
+internal sealed record ResourceRequest(string Name, string? Id);
+
+/// <summary>A resource's access keys.</summary>
+internal sealed record KeysReply(string PrimaryKey, string SecondaryKey, string PrimaryConnectionString, string SecondaryConnectionString);
+
+/// <summary>Asks for a new key: <c>Primary</c> or <c>Secondary</c>.</summary>
+internal sealed record RegenerateRequest(string KeyType);
+
+/// <summary>A communication user.</summary>
+internal sealed record IdentityReply(string Id, DateTimeOffset CreatedOn);
+
+/// <summary>One page of a list.</summary>
+internal sealed record Page<T>(IReadOnlyList<T> Value, string? NextLink = null);
+
+/// <summary>A failure as RFC 9457 has it.</summary>
+internal sealed record ProblemReply(string? Title = null, string? Detail = null);
+
+/// <summary>The inventory of one geography, as the server gave it.</summary>
+internal sealed record GeographyInventory(string Geography, JsonElement Inventory);
+
+/// <summary>What <c>doctor --json</c> prints.</summary>
+internal sealed record DoctorReply(string DataDirectory, IReadOnlyList<Doctor.Finding> Checks, int Warnings, int Failed);
+
+/// <summary>How these records are read and written.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true,
+    WriteIndented = true)]
+[JsonSerializable(typeof(AdminFile))]
+[JsonSerializable(typeof(TokenRequest))]
+[JsonSerializable(typeof(TokenReply))]
+[JsonSerializable(typeof(MintedToken))]
+[JsonSerializable(typeof(GeographyReply))]
+[JsonSerializable(typeof(ResourceRequest))]
+[JsonSerializable(typeof(ResourceReply))]
+[JsonSerializable(typeof(IReadOnlyList<ResourceReply>))]
+[JsonSerializable(typeof(Page<ResourceReply>))]
+[JsonSerializable(typeof(KeysReply))]
+[JsonSerializable(typeof(RegenerateRequest))]
+[JsonSerializable(typeof(IReadOnlyList<IdentityReply>))]
+[JsonSerializable(typeof(Page<IdentityReply>))]
+[JsonSerializable(typeof(ProblemReply))]
+[JsonSerializable(typeof(JsonElement))]
+[JsonSerializable(typeof(IReadOnlyList<GeographyInventory>))]
+[JsonSerializable(typeof(DoctorReply))]
+internal sealed partial class AdminJson : JsonSerializerContext
+{
+    private static AdminJson? readable;
+
+    /// <summary>For what people and scripts read: keys are base64, and <c>+</c> stays <c>+</c>. Never for HTML.</summary>
+    public static AdminJson Readable =>
+        readable ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}

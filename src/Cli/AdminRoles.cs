@@ -1,0 +1,29 @@
+namespace Domicile.Cli;
+
+/// <summary>The roles that an administration token can have, and the least one that each command needs.</summary>
+internal static class AdminRoles
+{
+    /// <summary>Everything, resources and their keys included.</summary>
+    public const string Owner = "owner";
+
+    /// <summary>Keeps the platform running; no access to content.</summary>
+    public const string Operator = "operator";
+
+    /// <summary>Acts on requests of the people whom data is about.</summary>
+    public const string Privacy = "privacy";
+
+    /// <summary>Looks, changes nothing, sees no secret.</summary>
+    public const string Reader = "reader";
+
+    /// <summary>All of them.</summary>
+    public static string[] All { get; } = [Owner, Operator, Privacy, Reader];
+
+    /// <summary><c>resource create</c>, <c>resource delete</c>, <c>resource keys</c>.</summary>
+    public const string ForChanges = Owner;
+
+    /// <summary><c>resource list</c>, <c>resource show</c>, <c>inventory</c>, <c>doctor</c>.</summary>
+    public const string ForLooking = Reader;
+
+    /// <summary><c>identity list</c>: ids of people, which is more than a reader is shown.</summary>
+    public const string ForIdentities = Owner;
+}

@@ -1,0 +1,3 @@
+using Domicile.Cli;
+
+return await CommandLine.Run(args, Terminal.OfThisProcess(), CancellationToken.None);

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Domicile.Server;
+
+namespace Domicile.Cli;
+
+/// <summary><c>domicile serve</c>: hands over to the server.</summary>
+internal static class ServeCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Describe(CommonOptions options, Terminal terminal)
+    {
+        var port = CommonOptions.Number(
+            "--port", "BASE", "The first port to listen on, remembered in the data directory; 0 takes free ones", 0, 65535);
+        var configuration = new Option<string?>("--config")
+        {
+            HelpName = "FILE",
+            Description = "The configuration of a production server. Without it the server is in development mode: demo resources and a certificate authority of its own",
+        };
+        var verb = new Verb(
+            "serve",
+            "Starts the server and runs until SIGTERM or Ctrl+C.",
+            "serve",
+            "serve --data ./data --port 0",
+            "serve --config /etc/domicile/domicile.json")
+        {
+            options.Data, port, configuration,
+        };
+        verb.SetAction((parsed, cancel) =>
+        {
+            var file = parsed.GetValue(configuration);
+            var given = parsed.GetValue(options.Data);
+
+            // A configuration may name the directory: then the default must not overrule it.
+            var data = file is not null && given is null && string.IsNullOrEmpty(terminal.Variable("DOMICILE_DATA"))
+                ? null
+                : DataDirectory.Find(given, terminal).Path;
+            return ServerHost.Serve(new ServeRequest(data, parsed.GetValue(port), file), terminal.Output, terminal.Error, cancel);
+        });
+        return verb;
+    }
+}
