@@ -3,14 +3,25 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Domicile.Residency;
 using Domicile.Storage;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace Domicile.Modules.Http;
 
-/// <summary>One request on its way: where it belongs, who sent it, and what it says. Made by the pipeline, read by a handler.</summary>
-public sealed class Call
+/// <summary>
+/// One request on its way: where it belongs, who sent it, and what it says. Made by the pipeline, read by a handler,
+/// and good only until the handler's reply is written: the body's memory is used again.
+/// </summary>
+/// <param name="http">The request as the server received it. Handlers see it through this type only.</param>
+/// <param name="geography">The geography of the origin that the request came to.</param>
+/// <param name="home">The home of the resource that the request is for; null on the administration origin.</param>
+public sealed class Call(HttpContext http, Geography geography, Home? home)
 {
-    /// <summary>The geography, resource, store and keys that the request is for: the only door to storage.</summary>
-    public required Home Home { get; init; }
+    /// <summary>The geography of the origin that the request came to.</summary>
+    public Geography Geography => geography;
+
+    /// <summary>The geography, resource, store and keys that the request is for: the only door to storage. The administration origin has none.</summary>
+    public Home Home => home ?? throw new InvalidOperationException("An operation of the administration origin is for no resource.");
 
     /// <summary>Who is calling.</summary>
     public required Caller Caller { get; init; }
@@ -21,28 +32,41 @@ public sealed class Call
     /// <summary>The <c>api-version</c> of the request; empty on our own paths.</summary>
     public required string ApiVersion { get; init; }
 
-    /// <summary>Scheme and authority that the request came to, such as <c>https://localhost:8440</c>, without a trailing slash.</summary>
-    public required string Origin { get; init; }
-
     /// <summary>The body as received, at most the operation's limit.</summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
 
-    /// <summary>Reads a part of the path, percent-decoded.</summary>
-    public required Func<string, string?> RouteValue { get; init; }
-
-    /// <summary>Reads a query parameter, percent-decoded; null when absent.</summary>
-    public required Func<string, string?> QueryValue { get; init; }
-
-    /// <summary>Reads a request header; null when absent.</summary>
-    public required Func<string, string?> HeaderValue { get; init; }
+    /// <summary>Scheme and authority that the request came to, such as <c>https://localhost:8440</c>, without a trailing slash.</summary>
+    public string Origin => $"{http.Request.Scheme}://{http.Request.Host.Value}";
 
     /// <summary>The user who is calling. Only operations with <see cref="Access.User"/> may ask.</summary>
     public Caller.User User => (Caller.User)Caller;
 
-    /// <summary>A part of the path that the route template names.</summary>
-    public string Route(string name) => RouteValue(name) ?? throw new InvalidOperationException($"The route has no part called {name}.");
+    /// <summary>A part of the path that the route template names, percent-decoded. A slash inside a part stays <c>%2F</c>; no id has one.</summary>
+    public string Route(string name) =>
+        http.Request.RouteValues[name] as string ?? throw new InvalidOperationException($"The route has no part called {name}.");
 
-    /// <summary>Reads the body as JSON: UTF-8, no duplicate members, at most 32 deep.</summary>
+    /// <summary>The first query parameter of that name (case does not matter), percent-decoded; null when absent.</summary>
+    public string? Query(string name)
+    {
+        foreach (var parameter in new QueryStringEnumerable(http.Request.QueryString.Value))
+        {
+            if (parameter.DecodeName().Span.Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                return parameter.DecodeValue().ToString();
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>A request header; null when absent, and null when it was sent more than once, because then it says nothing certain.</summary>
+    public string? Header(string name)
+    {
+        var values = http.Request.Headers[name];
+        return values.Count == 1 ? values[0] : null;
+    }
+
+    /// <summary>Reads the body as JSON: UTF-8, at most as deep and as strict about duplicate members as the type's options say.</summary>
     /// <returns>False with the problem when it cannot be read so.</returns>
     public bool TryRead<T>(JsonTypeInfo<T> type, [NotNullWhen(true)] out T? value, [NotNullWhen(false)] out Problem? problem)
         where T : class

@@ -18,6 +18,20 @@ public sealed record Operation(string Method, string Path, string Name, Access A
 
     /// <summary>How failures are rendered.</summary>
     public ErrorShape Errors { get; init; } = ErrorShape.Acs;
+
+    /// <summary>The kind of origin that serves the operation; on the other kind its path does not exist.</summary>
+    /// <value>Administration for what administrators may call, Resource for the rest.</value>
+    public Origin Origin { get; init; } = Access.Kind is AccessKind.Administrator or AccessKind.Credential ? Origin.Administration : Origin.Resource;
+}
+
+/// <summary>The kinds of origin that a node has.</summary>
+public enum Origin
+{
+    /// <summary>The origin of one resource.</summary>
+    Resource,
+
+    /// <summary>The administration origin of one geography.</summary>
+    Administration,
 }
 
 /// <summary>Answers one call.</summary>

@@ -5,7 +5,7 @@ using Domicile.Residency;
 namespace Domicile.Modules.Http;
 
 /// <summary>What a handler answers: a status, at most one JSON body, and headers.</summary>
-public sealed class Reply
+public abstract class Reply
 {
     private Reply(int status)
     {
@@ -16,30 +16,54 @@ public sealed class Reply
     public int Status { get; }
 
     /// <summary>The failure, when it is one.</summary>
-    public Problem? Problem { get; private init; }
+    public virtual Problem? Problem => null;
 
     /// <summary>Headers beyond those that every answer carries.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
 
-    /// <summary>Writes the body, or null for none.</summary>
-    public Action<Utf8JsonWriter>? Body { get; private init; }
+    /// <summary>Whether <see cref="WriteJson"/> has something to write.</summary>
+    public virtual bool HasJson => false;
 
     /// <summary>Text that is sent as it is, with its content type.</summary>
-    public (string ContentType, string Text)? Text { get; private init; }
+    public virtual (string ContentType, string Text)? Text => null;
 
     /// <summary>An answer without a body.</summary>
-    public static Reply Empty(int status) => new(status);
+    public static Reply Empty(int status) => new Bodyless(status);
 
     /// <summary>An answer with a JSON body; absent members are left out.</summary>
-    public static Reply Json<T>(int status, T body, JsonTypeInfo<T> type) =>
-        new(status) { Body = writer => JsonSerializer.Serialize(writer, body, type) };
+    public static Reply Json<T>(int status, T body, JsonTypeInfo<T> type) => new JsonOf<T>(status, body, type);
 
     /// <summary>Plain text, such as metrics.</summary>
-    public static Reply Plain(string contentType, string text) => new(200) { Text = (contentType, text) };
+    public static Reply Plain(string contentType, string text) => new PlainText(contentType, text);
 
     /// <summary>A failure.</summary>
-    public static Reply Of(Problem problem) => new(problem.Status) { Problem = problem };
+    public static Reply Of(Problem problem) => new Failure(problem);
 
     /// <summary>A failure is an answer.</summary>
     public static implicit operator Reply(Problem problem) => Of(problem);
+
+    /// <summary>Writes the JSON body.</summary>
+    public virtual void WriteJson(Utf8JsonWriter writer)
+    {
+    }
+
+    private sealed class Bodyless(int status) : Reply(status);
+
+    // One object per answer, instead of a delegate and what it closes over.
+    private sealed class JsonOf<T>(int status, T body, JsonTypeInfo<T> type) : Reply(status)
+    {
+        public override bool HasJson => true;
+
+        public override void WriteJson(Utf8JsonWriter writer) => JsonSerializer.Serialize(writer, body, type);
+    }
+
+    private sealed class PlainText(string contentType, string text) : Reply(200)
+    {
+        public override (string ContentType, string Text)? Text => (contentType, text);
+    }
+
+    private sealed class Failure(Problem problem) : Reply(problem.Status)
+    {
+        public override Problem? Problem => problem;
+    }
 }

@@ -1,0 +1,10 @@
+using Microsoft.Extensions.Logging;
+
+namespace Domicile.Server;
+
+/// <summary>What every operation's requests pass through.</summary>
+/// <param name="Places">Finds whose host it is.</param>
+/// <param name="Callers">Finds who is calling.</param>
+/// <param name="Clock">Measures how long an answer took.</param>
+/// <param name="Log">Where operations are logged: templates, states and times, never what a client sent.</param>
+internal sealed record Edge(PlaceFinder Places, CallerCheck Callers, TimeProvider Clock, ILogger Log);

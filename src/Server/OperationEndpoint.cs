@@ -1,0 +1,177 @@
+using System.Collections.Frozen;
+using System.Runtime.CompilerServices;
+using Domicile.Modules.Http;
+using Domicile.Residency;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Logging;
+
+namespace Domicile.Server;
+
+/// <summary>Answers the requests of one operation, from its host to its reply.</summary>
+internal sealed partial class OperationEndpoint
+{
+    private const int GoneStatus = 499;
+
+    private readonly Operation _operation;
+    private readonly Edge _edge;
+    private readonly ILogger _log;
+    private readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> _versions;
+    private readonly string? _challenge;
+    private readonly Problem _unknownVersion;
+
+    public OperationEndpoint(Operation operation, Edge edge)
+    {
+        _operation = operation;
+        _edge = edge;
+        _log = edge.Log;
+        _versions = operation.Versions.GetAlternateLookup<ReadOnlySpan<char>>();
+        _challenge = CallerCheck.Challenge(operation.Access.Kind);
+        _unknownVersion = HttpProblems.UnknownApiVersion(operation.Versions.Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>Answers one request. Never throws.</summary>
+    public async Task Answer(HttpContext context)
+    {
+        var started = _edge.Clock.GetTimestamp();
+        var cancel = context.RequestAborted;
+        var body = default(RequestBody);
+        var status = GoneStatus;
+        try
+        {
+            Reply reply;
+            try
+            {
+                (reply, body) = await Decide(context, cancel);
+            }
+            catch (BadHttpRequestException unreadable)
+            {
+                reply = HttpProblems.BadRequest(unreadable.StatusCode);
+            }
+            catch (Exception fault) when (!cancel.IsCancellationRequested)
+            {
+                LogFault(fault, _operation.Name, context.TraceIdentifier);
+                reply = HttpProblems.Unexpected(context.TraceIdentifier);
+            }
+
+            try
+            {
+                status = reply.Status;
+                await Write(context, reply, cancel);
+            }
+            catch (Exception fault) when (!cancel.IsCancellationRequested && !context.Response.HasStarted)
+            {
+                // The reply itself could not be written down.
+                LogFault(fault, _operation.Name, context.TraceIdentifier);
+                context.Response.ContentLength = null;
+                reply = HttpProblems.Unexpected(context.TraceIdentifier);
+                status = reply.Status;
+                await Write(context, reply, cancel);
+            }
+        }
+        catch (Exception) when (cancel.IsCancellationRequested)
+        {
+            // The client is gone; there is nobody to tell.
+        }
+        finally
+        {
+            body.Return();
+            LogAnswered(_operation.Name, _operation.Method, _operation.Path, status, _edge.Clock.GetElapsedTime(started).TotalMilliseconds, context.TraceIdentifier);
+        }
+    }
+
+    /// <summary>The path of every request, from top to bottom.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<(Reply Reply, RequestBody Body)> Decide(HttpContext context, CancellationToken cancel)
+    {
+        // Whose host is it?
+        var place = await _edge.Places.Find(context, cancel);
+        if (place.Geography is null)
+        {
+            return (HttpProblems.Misdirected, default);
+        }
+
+        // Which version of the contract do they speak?
+        var version = "";
+        if (_operation.Versions.Count > 0 && FindVersion(context, out version) is { } wrongVersion)
+        {
+            return (wrongVersion, default);
+        }
+
+        // Who is calling, and may they?
+        var (caller, refusal) = await _edge.Callers.Check(context, _operation.Access, place, cancel);
+        if (caller is null)
+        {
+            return (refusal!, default);
+        }
+
+        // What do they say?
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+        {
+            size.MaxRequestBodySize = (long)_operation.BodyLimit + 1;
+        }
+
+        var (body, unreadable) = await RequestBody.Read(context, _operation.BodyLimit, cancel);
+        if (unreadable is null && caller is Caller.Application)
+        {
+            unreadable = AccessKeySignature.CheckBody(context.Request.Headers, body.Memory.Span);
+        }
+
+        if (unreadable is not null)
+        {
+            return (unreadable, body);
+        }
+
+        // Then it is the module's.
+        var call = new Call(context, place.Geography, place.Resource?.Home)
+        {
+            Operation = _operation,
+            Caller = caller,
+            ApiVersion = version,
+            Body = body.Memory,
+        };
+        return (await _operation.Handler(call, cancel), body);
+    }
+
+    private ValueTask Write(HttpContext context, Reply reply, CancellationToken cancel)
+    {
+        if (reply.Status == StatusCodes.Status401Unauthorized && _challenge is not null)
+        {
+            context.Response.Headers.WWWAuthenticate = _challenge;
+        }
+        else if (reply.Status == StatusCodes.Status413PayloadTooLarge && HttpProtocol.IsHttp11(context.Request.Protocol))
+        {
+            // The rest of the body is not read, so the connection cannot carry another request.
+            context.Response.Headers.Connection = "close";
+        }
+
+        return ReplyWriter.Write(context, reply, _operation.Errors, cancel);
+    }
+
+    private Problem? FindVersion(HttpContext context, out string version)
+    {
+        version = "";
+        foreach (var parameter in new QueryStringEnumerable(context.Request.QueryString.Value))
+        {
+            if (parameter.DecodeName().Span.Equals("api-version", StringComparison.OrdinalIgnoreCase))
+            {
+                var value = parameter.DecodeValue().Span;
+                if (value.IsEmpty)
+                {
+                    return HttpProblems.NoApiVersion;
+                }
+
+                return _versions.TryGetValue(value, out version!) ? null : _unknownVersion;
+            }
+        }
+
+        return HttpProblems.NoApiVersion;
+    }
+
+    [LoggerMessage(1201, LogLevel.Information, "{Operation} ({Method} {Template}) answered {Status} in {Elapsed:F1} ms, request {RequestId}")]
+    private partial void LogAnswered(string operation, string method, string template, int status, double elapsed, string requestId);
+
+    [LoggerMessage(1202, LogLevel.Error, "{Operation} failed, request {RequestId}")]
+    private partial void LogFault(Exception fault, string operation, string requestId);
+}
