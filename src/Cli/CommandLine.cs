@@ -49,7 +49,7 @@ internal static class CommandLine
     }
 
     /// <summary>Every command, in the order in which help lists them.</summary>
-    private static RootCommand Describe(Terminal terminal)
+    internal static RootCommand Describe(Terminal terminal)
     {
         var options = new CommonOptions(terminal);
         var root = new RootCommand(

@@ -25,7 +25,7 @@ internal static class ServeCommand
         {
             options.Data, port, configuration,
         };
-        verb.SetAction((parsed, cancel) =>
+        verb.SetAction(async (parsed, cancel) =>
         {
             var file = parsed.GetValue(configuration);
             var given = parsed.GetValue(options.Data);
@@ -34,7 +34,14 @@ internal static class ServeCommand
             var data = file is not null && given is null && string.IsNullOrEmpty(terminal.Variable("DOMICILE_DATA"))
                 ? null
                 : DataDirectory.Find(given, terminal).Path;
-            return ServerHost.Serve(new ServeRequest(data, parsed.GetValue(port), file), terminal.Output, terminal.Error, cancel);
+            try
+            {
+                return await ServerHost.Serve(new ServeRequest(data, parsed.GetValue(port), file), terminal.Output, terminal.Error, cancel);
+            }
+            catch (StartupException refused)
+            {
+                throw new CommandFailure(refused.Message);
+            }
         });
         return verb;
     }

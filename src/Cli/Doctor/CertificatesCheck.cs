@@ -22,7 +22,7 @@ internal static class CertificatesCheck
         var findings = new List<Finding>();
         foreach (var authority in authorities ?? [])
         {
-            findings.Add(Dates("The certificate authority", authority, "Stop the server, move the file of the authority away and start it again: it makes a new one, which clients then have to trust.", terminal.Clock));
+            findings.Add(Dates("The certificate authority", authority, "Restart the server: it makes a new one, which clients then have to be given.", terminal.Clock));
         }
 
         foreach (var origin in file.Geographies.Select(geography => new Uri(geography.Endpoint)))

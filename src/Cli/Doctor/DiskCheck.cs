@@ -142,7 +142,7 @@ internal static class DiskCheck
         name is "admin.json" or "connection-strings.json"
         || name.EndsWith(".key", StringComparison.Ordinal)
         || name.StartsWith("keys.db", StringComparison.Ordinal)
-        || name.EndsWith("-key.pem", StringComparison.Ordinal)
+        || name.EndsWith("-tls.pem", StringComparison.Ordinal)
         || name.EndsWith(".pfx", StringComparison.Ordinal);
 
     /// <summary>The nearest directory that is there.</summary>

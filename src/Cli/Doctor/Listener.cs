@@ -9,7 +9,7 @@ namespace Domicile.Cli.Doctor;
 /// <summary>Who, if anyone, listens on a port of this machine.</summary>
 internal static class Listener
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     /// <summary>Whether the port could be taken now: bound for a moment, on both loopback addresses, and let go.</summary>
     /// <returns>None when it is free, else why not.</returns>

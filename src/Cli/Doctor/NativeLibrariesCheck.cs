@@ -16,7 +16,7 @@ internal static class NativeLibrariesCheck
         try
         {
             var library = SqliteLibrary.Describe();
-            return [Judge(library.Version.ToString(), library.Source)];
+            return [Judge(library.Version, $"{library.Source} library {library.File}")];
         }
         catch (Exception failure) when (failure is DllNotFoundException or TypeInitializationException or BadImageFormatException)
         {
@@ -25,10 +25,10 @@ internal static class NativeLibrariesCheck
     }
 
     /// <summary>What to think of a version.</summary>
-    internal static Finding Judge(string version, string source)
+    internal static Finding Judge(Version version, string source)
     {
-        var says = $"SQLite {version}, {source}.";
-        return Version.TryParse(version, out var number) && number >= Sound
+        var says = $"{version}, the {source}.";
+        return version >= Sound
             ? Finding.Ok(Name, says)
             : Finding.Warning(Name, says, "Install a newer one (on Debian and Ubuntu: apt-get install libsqlite3-0); it is used at the next start. Versions before 3.40 have published vulnerabilities.");
     }
