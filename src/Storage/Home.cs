@@ -7,9 +7,60 @@ namespace Domicile.Storage;
 /// </summary>
 public sealed class Home
 {
+    private readonly ScaleUnit? _unit;
+    private readonly HomeStore? _store;
+
     /// <summary>The geography in which everything of the resource rests. It never changes.</summary>
     public required Geography Geography { get; init; }
 
     /// <summary>The resource's id; user ids contain it.</summary>
     public required Guid ResourceId { get; init; }
+
+    /// <summary>The resource as storage knows it.</summary>
+    public ResourceRef Resource => Store.Resource;
+
+    /// <summary>Its records.</summary>
+    public HomeStore Store => _store ?? throw NoUnit();
+
+    /// <summary>Signals that are never at rest.</summary>
+    public Ephemeral Ephemeral => Unit.Ephemeral;
+
+    /// <summary>Gives out keys for new records.</summary>
+    public ReferenceSource References => Unit.References;
+
+    /// <summary>What only the geography's own home can do: add and remove resources. Null for a customer's.</summary>
+    public ScaleUnitAdministration? Administration => Unit.AdministrationFor(this);
+
+    internal ScaleUnit Unit
+    {
+        get => _unit ?? throw NoUnit();
+        init => _unit = value;
+    }
+
+    internal ResourceRef StoredAs
+    {
+        init => _store = Unit.StoreOf(value);
+    }
+
+    /// <summary>The person who has this identifier here, or null.</summary>
+    public ValueTask<SubjectRef?> FindSubject(Identifier identifier, CancellationToken cancel) => Unit.Subjects.Find(Resource, identifier, cancel);
+
+    /// <summary>Files a new person under one or more identifiers, durably.</summary>
+    /// <exception cref="KeyExistsException">One of the identifiers is somebody's already.</exception>
+    public Task<SubjectRef> AddSubject(IReadOnlyList<Identifier> identifiers, CancellationToken cancel) => Unit.Subjects.Add(Resource, identifiers, cancel);
+
+    /// <summary>The identifiers of people; whoever was erased is missing from the answer.</summary>
+    public ValueTask<IReadOnlyDictionary<SubjectRef, string>> Resolve(string purpose, IEnumerable<SubjectRef> subjects, CancellationToken cancel) =>
+        Unit.Subjects.Resolve(Resource, purpose, subjects, cancel);
+
+    /// <summary>
+    /// Erases a person: their key and who they were are destroyed when this returns, so that what was theirs no longer opens; the rows follow in the
+    /// background, each kind by its rule. Can be repeated after a crash.
+    /// </summary>
+    public Task EraseSubject(SubjectRef subject, CancellationToken cancel) => Unit.EraseSubject(Resource, subject, cancel);
+
+    /// <summary>A secret of the geography for one purpose: 32 bytes that stay the same, derived from a key that never leaves the key store in the clear.</summary>
+    public ValueTask<byte[]> Secret(string purpose, CancellationToken cancel) => Unit.Secret(purpose, cancel);
+
+    private static InvalidOperationException NoUnit() => new("This home has no scale unit behind it.");
 }

@@ -6,9 +6,10 @@ using System.Text;
 namespace Domicile.Residency;
 
 /// <summary>
-/// A sealed payload: format (1 byte), case (1: 1 parent, 2 owner and parent), nonce (12), AES-256-GCM ciphertext, tag (16). Its authenticated context
+/// A sealed payload: format (1 byte), case (1: 1 parent, 2 owner and parent), columns vouched for (1), nonce (12), AES-256-GCM ciphertext, tag (16). Its authenticated context
 /// names format, geography, resource, kind, row version and every column that is known before the batch, so that a row copied into another
-/// geography, resource or row, or one whose columns were changed, does not open.
+/// geography, resource or row, or one whose columns were changed, does not open. Columns are only ever added at the end of a kind, so an older seal
+/// vouches for the first of them.
 /// </summary>
 public static class Seal
 {
@@ -19,22 +20,26 @@ public static class Seal
     public const int OverheadBytes = HeaderBytes + TagBytes;
 
     internal const int TagBytes = 16;
-    private const int HeaderBytes = 2 + NonceBytes;
+    private const int HeaderBytes = 3 + NonceBytes;
     private const int NonceBytes = 12;
     private const byte ParentOnly = 1;
     private const byte OwnerAndParent = 2;
 
     /// <summary>Seals content with a fresh random nonce.</summary>
-    public static byte[] Close(SealKey key, ReadOnlySpan<byte> content, ReadOnlySpan<byte> context)
+    public static byte[] Close(SealKey key, int columns, ReadOnlySpan<byte> content, ReadOnlySpan<byte> context)
     {
         var payload = new byte[content.Length + OverheadBytes];
         payload[0] = Format;
         payload[1] = key.HasOwner ? OwnerAndParent : ParentOnly;
-        var nonce = payload.AsSpan(2, NonceBytes);
+        payload[2] = checked((byte)columns);
+        var nonce = payload.AsSpan(3, NonceBytes);
         RandomNumberGenerator.Fill(nonce);
         key.Encrypt(nonce, content, payload.AsSpan(HeaderBytes, content.Length), payload.AsSpan(HeaderBytes + content.Length), context);
         return payload;
     }
+
+    /// <summary>How many columns, from the first, a payload vouches for.</summary>
+    public static int ColumnsOf(ReadOnlySpan<byte> payload) => payload.Length < OverheadBytes ? 0 : payload[2];
 
     /// <summary>Opens a payload into a buffer of at least <c>payload.Length − <see cref="OverheadBytes"/></c> bytes.</summary>
     /// <returns>The length of the content.</returns>
@@ -50,7 +55,7 @@ public static class Seal
         try
         {
             key.Decrypt(
-                payload.Slice(2, NonceBytes), payload.Slice(HeaderBytes, length), payload[(HeaderBytes + length)..], content[..length], context);
+                payload.Slice(3, NonceBytes), payload.Slice(HeaderBytes, length), payload[(HeaderBytes + length)..], content[..length], context);
         }
         catch (AuthenticationTagMismatchException)
         {
@@ -62,7 +67,7 @@ public static class Seal
 
     /// <summary>Writes the context of a row: where it belongs, and the columns that its seal vouches for.</summary>
     public static void WriteContext(
-        IBufferWriter<byte> output, Geography geography, ResourceRef resource, RecordKind kind, ReadOnlySpan<ColumnValue> values, long version)
+        IBufferWriter<byte> output, Geography geography, ResourceRef resource, RecordKind kind, ReadOnlySpan<ColumnValue> values, int columnsVouchedFor, long version)
     {
         WriteByte(output, Format);
         WriteText(output, geography.Slug);
@@ -71,7 +76,7 @@ public static class Seal
         WriteText(output, kind.Name);
         WriteNumber(output, version);
         var columns = kind.Columns;
-        for (var i = 0; i < columns.Count; i++)
+        for (var i = 0; i < columnsVouchedFor; i++)
         {
             if (!columns[i].IsAllocated)
             {

@@ -1,0 +1,61 @@
+using System.Data.Common;
+using Domicile.Residency;
+
+namespace Domicile.Storage.Engine;
+
+/// <summary>The database behind a scale unit's store.</summary>
+internal interface IStoreEngine : IAsyncDisposable
+{
+    /// <summary>Told of every change of this node after it is durable and before anyone is told, in order.</summary>
+    Action<IReadOnlyList<FeedEntry>>? Changed { get; set; }
+
+    /// <summary>Carries out a plan: all or nothing, durable when it returns.</summary>
+    /// <exception cref="StoreUnavailableException">The disk is full or broken; nothing was written.</exception>
+    Task<EngineOutcome> Commit(Plan plan, CancellationToken cancel);
+
+    /// <summary>Reads one row.</summary>
+    ValueTask<StoredRow?> Get(RecordKind kind, long resource, ColumnValue[] key, CancellationToken cancel);
+
+    /// <summary>Reads rows in the order of the key.</summary>
+    ValueTask<List<StoredRow>> Range(RangePlan plan, CancellationToken cancel);
+
+    /// <summary>Reads the rows that an index names: those whose indexed column has the value.</summary>
+    ValueTask<List<StoredRow>> Lookup(RecordKind kind, long resource, int column, ColumnValue value, int take, CancellationToken cancel);
+
+    /// <summary>Runs a query of a module's own.</summary>
+    ValueTask<T> Query<T>(Func<DbConnection, T> query, CancellationToken cancel);
+
+    /// <summary>Reads the feed after a position, at most so many entries.</summary>
+    ValueTask<FeedPage> ReadFeed(long after, int take, CancellationToken cancel);
+
+    /// <summary>The position that a named reader remembered, or null.</summary>
+    ValueTask<FeedPosition?> Recall(string reader, CancellationToken cancel);
+
+    /// <summary>Remembers a reader's position.</summary>
+    Task Remember(string reader, FeedPosition position, CancellationToken cancel);
+
+    /// <summary>Drops entries older than the horizon.</summary>
+    Task<int> TrimFeed(DateTimeOffset horizon, int take, CancellationToken cancel);
+
+    /// <summary>A number for a new resource; the same one when it is known already.</summary>
+    Task<long> NumberOf(Guid resource, CancellationToken cancel);
+
+    /// <summary>The number of a resource, or null.</summary>
+    ValueTask<long?> FindNumber(Guid resource, CancellationToken cancel);
+
+    /// <summary>Records that a person's or a resource's rows are to go; durable.</summary>
+    Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel);
+
+    /// <summary>What is left to be removed.</summary>
+    ValueTask<IReadOnlyList<Purge>> Purges(int take, CancellationToken cancel);
+
+    /// <summary>Removes some of what a purge names.</summary>
+    /// <returns>Whether nothing is left and the purge itself is forgotten.</returns>
+    Task<bool> ContinuePurge(Purge purge, int take, CancellationToken cancel);
+
+    /// <summary>Keys of rows whose time has come.</summary>
+    ValueTask<List<(long Resource, ColumnValue[] Key)>> Expired(RecordKind kind, DateTimeOffset now, int take, CancellationToken cancel);
+
+    /// <summary>Gives free pages back to the file system and empties the log, bounded.</summary>
+    Task Compact(CancellationToken cancel);
+}

@@ -1,0 +1,201 @@
+using Domicile.Residency;
+using Domicile.Storage.Engine;
+using Microsoft.Extensions.Logging;
+
+namespace Domicile.Storage;
+
+/// <summary>
+/// Keeps a scale unit in order in the background, in pieces small enough that no writer waits for them: removes what was deleted or erased, deletes what
+/// has expired, trims the feed, turns the epoch of the keys.
+/// </summary>
+public sealed partial class Housekeeping : IAsyncDisposable
+{
+    /// <summary>Rows in one piece.</summary>
+    private const int PieceRows = 500;
+
+    private static readonly TimeSpan TrimInterval = TimeSpan.FromHours(1);
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
+    private readonly ScaleUnit _unit;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private Task _running = Task.CompletedTask;
+    private DateTimeOffset _sweptOn;
+    private DateTimeOffset _trimmedOn;
+
+    internal Housekeeping(ScaleUnit unit, ILogger log)
+    {
+        _unit = unit;
+        _log = log;
+        unit.Feed.Observe(entries =>
+        {
+            if (entries.Any(entry => entry.Change == Change.Deleted && entry.Kind.Children.Count > 0))
+            {
+                Wake();
+            }
+        });
+    }
+
+    /// <summary>Begins to work in the background.</summary>
+    public void Start() => _running = Task.Run(() => Run(_stopping.Token));
+
+    /// <summary>Removes what was deleted or erased, until nothing is left.</summary>
+    /// <returns>How many roots, people and resources were finished.</returns>
+    public async Task<int> Purge(CancellationToken cancel)
+    {
+        await _one.WaitAsync(cancel);
+        try
+        {
+            var finished = 0;
+            while (await _unit.Engine.Purges(100, cancel) is { Count: > 0 } purges)
+            {
+                foreach (var purge in purges)
+                {
+                    await Purge(purge, cancel);
+                    finished++;
+                }
+            }
+
+            if (finished > 0)
+            {
+                await _unit.Engine.Compact(cancel);
+            }
+
+            return finished;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>Deletes the records whose time has come.</summary>
+    /// <returns>How many.</returns>
+    public async Task<int> Sweep(CancellationToken cancel)
+    {
+        var swept = 0;
+        foreach (var kind in _unit.Catalogue.Kinds.Where(kind => kind.ExpiryColumn >= 0))
+        {
+            while (await _unit.Engine.Expired(kind, _unit.Clock.GetUtcNow(), PieceRows, cancel) is { Count: > 0 } expired)
+            {
+                // One batch per record: a piece shares its transaction with whoever else writes, and never holds them up.
+                var outcomes = await Task.WhenAll(expired.Select(row => _unit.Engine.Commit(
+                    new Plan(row.Resource, null, [], [new Write(kind, WriteKind.Delete, row.Key, [], null, 0, null)]), cancel)));
+                swept += outcomes.Length;
+            }
+        }
+
+        return swept;
+    }
+
+    /// <summary>Ends the current epoch of the keys: what was destroyed in it is gone from every copy of the key store.</summary>
+    public Task<int> TurnEpoch(CancellationToken cancel) => _unit.Keys.Vault.TurnEpoch(cancel);
+
+    /// <summary>Stops after the piece at hand.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _running;
+        _stopping.Dispose();
+        _wake.Dispose();
+        _one.Dispose();
+    }
+
+    /// <summary>There is something to remove.</summary>
+    internal void Wake()
+    {
+        try
+        {
+            _wake.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // It is awake already.
+        }
+    }
+
+    private async Task Purge(Purge purge, CancellationToken cancel)
+    {
+        // Unreadable first. Repeated after a crash, destroying what is gone changes nothing.
+        if (purge.Kind is { } root)
+        {
+            await _unit.Destroy([new KeyName(root.Name, purge.Key)], cancel);
+        }
+        else if (purge.Key != 0)
+        {
+            await _unit.Destroy([KeyName.Of(new SubjectRef(purge.Key))], cancel);
+        }
+        else
+        {
+            await _unit.Administration.DestroyKeysOf(purge.Resource, cancel);
+        }
+
+        while (!await _unit.Engine.ContinuePurge(purge, PieceRows, cancel))
+        {
+            await Task.Yield();
+        }
+    }
+
+    private async Task Run(CancellationToken cancel)
+    {
+        while (!cancel.IsCancellationRequested)
+        {
+            try
+            {
+                await Round(cancel);
+                await _wake.WaitAsync(_unit.Options.SweepInterval, cancel);
+            }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception fault)
+            {
+                LogFault(fault, _unit.Options.Geography.Name);
+                await Task.Delay(RetryAfter, _unit.Clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task Round(CancellationToken cancel)
+    {
+        var now = _unit.Clock.GetUtcNow();
+        var purged = await Purge(cancel);
+        var swept = 0;
+        if (now - _sweptOn >= _unit.Options.SweepInterval)
+        {
+            swept = await Sweep(cancel);
+            _sweptOn = now;
+        }
+
+        if (now - _trimmedOn >= TrimInterval)
+        {
+            while (await _unit.Engine.TrimFeed(now - Feed.Horizon, PieceRows, cancel) == PieceRows)
+            {
+                await Task.Yield();
+            }
+
+            _trimmedOn = now;
+        }
+
+        if (now - _unit.Provider.CurrentSince >= _unit.Options.Epoch)
+        {
+            LogEpoch(_unit.Options.Geography.Name, await TurnEpoch(cancel));
+        }
+
+        if (purged + swept > 0)
+        {
+            LogRemoved(_unit.Options.Geography.Name, purged, swept);
+        }
+    }
+
+    [LoggerMessage(2101, LogLevel.Information, "{Geography}: finished {Purged} removals, deleted {Swept} expired records")]
+    private partial void LogRemoved(string geography, int purged, int swept);
+
+    [LoggerMessage(2102, LogLevel.Information, "{Geography}: a new epoch of the keys began, {Rekeyed} buckets re-keyed")]
+    private partial void LogEpoch(string geography, int rekeyed);
+
+    [LoggerMessage(2103, LogLevel.Error, "{Geography}: housekeeping failed and is tried again")]
+    private partial void LogFault(Exception fault, string geography);
+}

@@ -1,0 +1,208 @@
+using System.Security.Cryptography;
+using System.Text;
+using Domicile.Residency;
+using Domicile.Storage.Engine;
+using Domicile.Storage.Sqlite;
+using Microsoft.Extensions.Logging;
+
+namespace Domicile.Storage;
+
+/// <summary>One store of one geography: database, key store, key provider, erasure ledger. Opened by the host, reached through homes.</summary>
+public sealed class ScaleUnit : IAsyncDisposable
+{
+    private static readonly KeyName IndexKey = new(KeyName.Index, 0);
+    private static readonly KeyName SigningKey = new(KeyName.Signing, 1);
+    private readonly FileStream _lock;
+    private readonly SqliteKeyStore _keyStore;
+    private readonly FileKeyProvider _provider;
+    private readonly ErasureLedger _ledger;
+    private readonly Sealer _sealer;
+    private readonly BoundedCache<Guid, Home> _homes = new(8_192);
+
+    private ScaleUnit(ScaleUnitOptions options, Catalogue catalogue, FileStream directoryLock, SqliteKeyStore keyStore, FileKeyProvider provider, TimeProvider clock, ILogger log)
+    {
+        Options = options;
+        Catalogue = catalogue;
+        Clock = clock;
+        _lock = directoryLock;
+        _keyStore = keyStore;
+        _provider = provider;
+        _ledger = ErasureLedger.Open(Path.Combine(options.Directory, "erasure.ledger"));
+        Keys = new KeyRing(new KeyVault(keyStore, provider, options.Geography, clock));
+        Subjects = new SubjectDirectory(keyStore, Keys);
+        References = new ReferenceSource(clock);
+        _sealer = new Sealer(options.Geography, Keys);
+        Engine = new SqliteStoreEngine(Path.Combine(options.Directory, "data.db"), catalogue, options.Geography, clock);
+        Feed = new Feed(Engine, clock);
+        Housekeeping = new Housekeeping(this, log);
+        Own = new Home { Geography = options.Geography, ResourceId = Guid.Empty, Unit = this, StoredAs = ResourceRef.Geography };
+        Administration = new ScaleUnitAdministration(this);
+    }
+
+    /// <summary>How it was opened.</summary>
+    public ScaleUnitOptions Options { get; }
+
+    /// <summary>The kinds that it keeps.</summary>
+    public Catalogue Catalogue { get; }
+
+    /// <summary>The home of the geography's own records.</summary>
+    public Home Own { get; }
+
+    /// <summary>What keeps it in order in the background.</summary>
+    public Housekeeping Housekeeping { get; }
+
+    internal TimeProvider Clock { get; }
+
+    internal IStoreEngine Engine { get; }
+
+    internal Feed Feed { get; }
+
+    internal KeyRing Keys { get; }
+
+    internal SubjectDirectory Subjects { get; }
+
+    internal ReferenceSource References { get; }
+
+    internal Ephemeral Ephemeral { get; } = new();
+
+    internal ScaleUnitAdministration Administration { get; }
+
+    internal IKeyStore KeyStore => _keyStore;
+
+    internal FileKeyProvider Provider => _provider;
+
+    /// <summary>Opens a scale unit, making it when its directory is empty.</summary>
+    /// <exception cref="SchemaMismatchException">The databases are not for this program or this geography.</exception>
+    /// <exception cref="InvalidDataException">The root key is missing, damaged or another's.</exception>
+    /// <exception cref="DirectoryInUseException">Another server uses the directory.</exception>
+    public static async Task<ScaleUnit> Open(ScaleUnitOptions options, Catalogue catalogue, TimeProvider clock, ILogger log, CancellationToken cancel)
+    {
+        SecretFile.CreateDirectory(options.Directory);
+        var directoryLock = TakeLock(options.Directory);
+        SqliteKeyStore? keyStore = null;
+        FileKeyProvider? provider = null;
+        try
+        {
+            var rootKey = options.RootKeyFile ?? Path.Combine(options.Directory, "root.key");
+            var keys = Path.Combine(options.Directory, "keys.db");
+            var empty = !File.Exists(keys) && !File.Exists(Path.Combine(options.Directory, "data.db")) && !File.Exists(rootKey);
+            provider = empty ? FileKeyProvider.Create(rootKey, options.Geography, clock) : FileKeyProvider.Open(rootKey, options.Geography, clock);
+            keyStore = new SqliteKeyStore(keys, options.Geography, provider.CheckValue);
+            var unit = new ScaleUnit(options, catalogue, directoryLock, keyStore, provider, clock, log);
+            await unit.Prepare(cancel);
+            return unit;
+        }
+        catch
+        {
+            provider?.Dispose();
+            if (keyStore is not null)
+            {
+                await keyStore.DisposeAsync();
+            }
+
+            await directoryLock.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Stops the background work, finishes what was accepted, closes the files.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Housekeeping.DisposeAsync();
+        await Engine.DisposeAsync();
+        await _keyStore.DisposeAsync();
+        Keys.Vault.Dispose();
+        _provider.Dispose();
+        _ledger.Dispose();
+        await _lock.DisposeAsync();
+    }
+
+    internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, _sealer, Feed, resource);
+
+    internal ScaleUnitAdministration? AdministrationFor(Home home) => home.ResourceId == Guid.Empty ? Administration : null;
+
+    internal async ValueTask<Home?> FindHome(Guid resource, CancellationToken cancel)
+    {
+        if (_homes.TryGet(resource, out var known))
+        {
+            return known;
+        }
+
+        var version = _homes.Version;
+        if (await Engine.FindNumber(resource, cancel) is not { } number)
+        {
+            return null;
+        }
+
+        var home = new Home { Geography = Options.Geography, ResourceId = resource, Unit = this, StoredAs = new ResourceRef(number, resource) };
+        _homes.AddUnlessDropped(resource, home, version);
+        return home;
+    }
+
+    internal void ForgetHome(Guid resource) => _homes.Drop(resource);
+
+    internal async Task EnsureKey(long resource, KeyName name, CancellationToken cancel)
+    {
+        if (await Keys.Key(name, cancel) is not null)
+        {
+            return;
+        }
+
+        try
+        {
+            await Keys.Vault.Create(resource, [name], null, cancel);
+        }
+        catch (KeyExistsException)
+        {
+            // Someone else made it first, which is as good.
+        }
+    }
+
+    internal async Task EraseSubject(ResourceRef resource, SubjectRef subject, CancellationToken cancel)
+    {
+        // The intent first: after a crash the housekeeping goes on from here.
+        await Engine.BeginPurge(resource.Number, null, subject.Value, Clock.GetUtcNow(), cancel);
+        await Destroy([KeyName.Of(subject)], CancellationToken.None);
+        Subjects.Forget([subject]);
+        Housekeeping.Wake();
+    }
+
+    /// <summary>Writes keys into the ledger, then destroys them, then drops what was derived from them.</summary>
+    internal async Task Destroy(IReadOnlyList<KeyName> names, CancellationToken cancel)
+    {
+        _ledger.Add(names, Clock.GetUtcNow());
+        await Keys.Vault.Destroy(names, cancel);
+        Keys.Forget(names);
+    }
+
+    internal async ValueTask<byte[]> Secret(string purpose, CancellationToken cancel)
+    {
+        var key = await Keys.Key(SigningKey, cancel) ?? throw new KeyGoneException("The signing key is missing.");
+        return HKDF.DeriveKey(HashAlgorithmName.SHA256, key, KeyVault.KeyBytes, salt: [], info: Encoding.UTF8.GetBytes($"domicile/secret/1/{purpose}"));
+    }
+
+    private static FileStream TakeLock(string directory)
+    {
+        try
+        {
+            return new FileStream(Path.Combine(directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException)
+        {
+            throw new DirectoryInUseException(directory);
+        }
+    }
+
+    private async Task Prepare(CancellationToken cancel)
+    {
+        await Keys.Vault.Open(cancel);
+        foreach (var names in _ledger.Entries.Chunk(500))
+        {
+            await Keys.Vault.Destroy(names, cancel);
+        }
+
+        await EnsureKey(0, IndexKey, cancel);
+        await EnsureKey(0, SigningKey, cancel);
+        await EnsureKey(0, KeyName.OfResource(0), cancel);
+    }
+}

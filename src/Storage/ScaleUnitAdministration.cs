@@ -1,0 +1,61 @@
+using Domicile.Residency;
+using Domicile.Storage.Sqlite;
+
+namespace Domicile.Storage;
+
+/// <summary>What only the geography's own home can do.</summary>
+public sealed class ScaleUnitAdministration
+{
+    private readonly ScaleUnit _unit;
+
+    internal ScaleUnitAdministration(ScaleUnit unit)
+    {
+        _unit = unit;
+    }
+
+    /// <summary>The kinds that the scale unit keeps.</summary>
+    public Catalogue Catalogue => _unit.Catalogue;
+
+    /// <summary>Payloads that did not open since the start.</summary>
+    public long SealsBroken => _unit.Keys.SealsBroken;
+
+    /// <summary>What the engine itself keeps beside the catalogue's tables.</summary>
+    public static IReadOnlyList<(string Table, string Purpose)> EngineTables => [.. SqliteSchema.Describe(), .. SqliteKeyStore.Describe()];
+
+    /// <summary>The home of a resource, or null when the scale unit has none of that id.</summary>
+    public ValueTask<Home?> Find(Guid resource, CancellationToken cancel) => _unit.FindHome(resource, cancel);
+
+    /// <summary>Makes room and a key for a resource; one that exists is given back.</summary>
+    public async Task<Home> Add(Guid resource, CancellationToken cancel)
+    {
+        var number = await _unit.Engine.NumberOf(resource, cancel);
+        await _unit.EnsureKey(number, KeyName.OfResource(number), cancel);
+        return (await _unit.FindHome(resource, cancel))!;
+    }
+
+    /// <summary>
+    /// Removes a resource with everything in it: every key of it is destroyed when this returns, so that nothing of it opens; the rows follow in the background.
+    /// </summary>
+    public async Task Remove(Home home, CancellationToken cancel)
+    {
+        var resource = home.Resource;
+        await _unit.Engine.BeginPurge(resource.Number, null, 0, _unit.Clock.GetUtcNow(), cancel);
+        _unit.ForgetHome(resource.Id);
+        await DestroyKeysOf(resource.Number, CancellationToken.None);
+        _unit.Housekeeping.Wake();
+    }
+
+    internal async Task DestroyKeysOf(long resource, CancellationToken cancel)
+    {
+        var names = await _unit.KeyStore.OfResource(resource, cancel);
+        foreach (var some in names.Chunk(500))
+        {
+            await _unit.Destroy(some, cancel);
+        }
+
+        if (names.Count > 0)
+        {
+            _unit.Subjects.ForgetAll();
+        }
+    }
+}

@@ -1,0 +1,20 @@
+using Domicile.Residency;
+
+namespace Domicile.Storage;
+
+/// <summary>Where a scale unit keeps what it keeps.</summary>
+/// <param name="Geography">Its geography.</param>
+/// <param name="Directory">The directory of its files; made when it does not exist.</param>
+public sealed record ScaleUnitOptions(Geography Geography, string Directory)
+{
+    /// <summary>The root key file; by default <c>root.key</c> in the directory. It may lie elsewhere, and never belongs in a backup of the data.</summary>
+    public string? RootKeyFile { get; init; }
+
+    /// <summary>How long an epoch of the keys lasts, 1 hour to 30 days. From its end on, what was destroyed in it is gone from every copy.</summary>
+    /// <value>24 hours.</value>
+    public TimeSpan Epoch { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>How often expired records are looked for, 1 second to 1 hour.</summary>
+    /// <value>1 minute.</value>
+    public TimeSpan SweepInterval { get; init; } = TimeSpan.FromMinutes(1);
+}

@@ -1,0 +1,168 @@
+using System.Buffers;
+using Domicile.Residency;
+using Domicile.Storage.Engine;
+
+namespace Domicile.Storage;
+
+/// <summary>Seals records on their way to a store and opens them on their way back: the only place where content and rows meet.</summary>
+internal sealed class Sealer(Geography geography, KeyRing ring)
+{
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? t_content;
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? t_context;
+
+    /// <summary>The key that a record of this kind is sealed under, next to its owner's.</summary>
+    public static KeyName ParentOf(RecordKind kind, ReadOnlySpan<ColumnValue> values, ResourceRef resource) =>
+        kind.Children.Count > 0 ? new KeyName(kind.Name, values[kind.ReferenceColumn].Number)
+        : kind.Parent is { } parent ? new KeyName(parent.Name, values[kind.ParentColumn].Number)
+        : KeyName.OfResource(resource.Number);
+
+    /// <summary>Makes the key of a new parent, durably, before the batch that uses it.</summary>
+    /// <returns>False when it has one already, so that the record exists.</returns>
+    public async ValueTask<bool> CreateKey(RecordKind kind, ColumnValue[] values, ResourceRef resource, CancellationToken cancel)
+    {
+        var name = ParentOf(kind, values, resource);
+        try
+        {
+            var keys = await ring.Vault.Create(resource.Number, [name], null, cancel);
+            ring.Remember(name, keys[0]);
+            return true;
+        }
+        catch (KeyExistsException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Seals a record.</summary>
+    /// <returns>Null when its owner or parent was erased.</returns>
+    public ValueTask<byte[]?> Close<T>(RecordKind<T> kind, T record, ColumnValue[] values, long version, ResourceRef resource, CancellationToken cancel)
+        where T : class
+    {
+        var found = ring.Find(OwnerOf(kind, values), ParentOf(kind, values, resource), cancel);
+        return found.IsCompletedSuccessfully
+            ? new ValueTask<byte[]?>(found.Result is { } key ? Close(key, kind, record, values, version, resource) : null)
+            : CloseLater(found, kind, record, values, version, resource);
+    }
+
+    /// <summary>Opens one row.</summary>
+    /// <returns>Null when what it belongs to was deleted, or its owner was erased and the kind goes with its owner.</returns>
+    /// <exception cref="SealBrokenException">Tampered with, moved, or of another geography.</exception>
+    public async ValueTask<T?> Open<T>(RecordKind<T> kind, StoredRow row, ResourceRef resource, CancellationToken cancel)
+        where T : class
+    {
+        if (row.Payload is { } marker && ErasedPayload.Read(marker) is { } since)
+        {
+            return kind.Read([], row.Values, row.Version, since);
+        }
+
+        var owner = OwnerOf(kind, row.Values);
+        var parent = ParentOf(kind, row.Values, resource);
+        if (await ring.Find(owner, parent, cancel) is { } key)
+        {
+            return Open(key, kind, row, resource);
+        }
+
+        // Which of the two keys is gone decides: without the parent there is nothing left to show.
+        if (owner.IsNone || kind.Erasure != ErasureRule.Depersonalise || await ring.Key(parent, cancel) is null)
+        {
+            return null;
+        }
+
+        var erased = await ring.Vault.Destroyed([KeyName.Of(owner)], cancel);
+        return kind.Read([], row.Values, row.Version, erased is [var key2] ? key2.At : ring.Vault.Clock.GetUtcNow());
+    }
+
+    /// <summary>Opens the rows of a page, with one look-up for the keys that are not at hand. Rows whose owner or parent went are left out.</summary>
+    public async ValueTask<List<T>> Open<T>(RecordKind<T> kind, List<StoredRow> rows, ResourceRef resource, CancellationToken cancel)
+        where T : class
+    {
+        var names = new HashSet<KeyName>();
+        foreach (var row in rows)
+        {
+            names.Add(ParentOf(kind, row.Values, resource));
+            if (OwnerOf(kind, row.Values) is { IsNone: false } owner)
+            {
+                names.Add(KeyName.Of(owner));
+            }
+        }
+
+        await ring.Preload(names, cancel);
+        var records = new List<T>(rows.Count);
+        foreach (var row in rows)
+        {
+            if (await Open(kind, row, resource, cancel) is { } record)
+            {
+                records.Add(record);
+            }
+        }
+
+        return records;
+    }
+
+    private static SubjectRef OwnerOf(RecordKind kind, ReadOnlySpan<ColumnValue> values) =>
+        kind.OwnerColumn < 0 ? SubjectRef.None : new SubjectRef(values[kind.OwnerColumn].Number);
+
+    private async ValueTask<byte[]?> CloseLater<T>(
+        ValueTask<SealKey?> found, RecordKind<T> kind, T record, ColumnValue[] values, long version, ResourceRef resource)
+        where T : class =>
+        await found is { } key ? Close(key, kind, record, values, version, resource) : null;
+
+    private byte[] Close<T>(SealKey key, RecordKind<T> kind, T record, ColumnValue[] values, long version, ResourceRef resource)
+        where T : class
+    {
+        var content = Empty(ref t_content);
+        kind.WriteContent(record, content);
+        var context = Empty(ref t_context);
+        Seal.WriteContext(context, geography, resource, kind, values, values.Length, version);
+        return Seal.Close(key, values.Length, content.WrittenSpan, context.WrittenSpan);
+    }
+
+    private T Open<T>(SealKey key, RecordKind<T> kind, StoredRow row, ResourceRef resource)
+        where T : class
+    {
+        var payload = row.Payload ?? throw Broken(kind, "has no payload");
+        var columns = Seal.ColumnsOf(payload);
+        if (columns > row.Values.Length)
+        {
+            throw Broken(kind, "vouches for columns that it does not have");
+        }
+
+        var context = Empty(ref t_context);
+        Seal.WriteContext(context, geography, resource, kind, row.Values, columns, row.Version);
+        var content = ArrayPool<byte>.Shared.Rent(payload.Length);
+        try
+        {
+            var length = Seal.Open(key, payload, content, context.WrittenSpan);
+            return kind.Read(content.AsSpan(0, length), row.Values, row.Version, null);
+        }
+        catch (SealBrokenException)
+        {
+            throw Broken(kind, "does not open where it lies");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(content, clearArray: true);
+        }
+    }
+
+    private SealBrokenException Broken(RecordKind kind, string how)
+    {
+        ring.CountBroken();
+        return new SealBrokenException($"A {kind.Name} in {geography} {how}.");
+    }
+
+    private static ArrayBufferWriter<byte> Empty(ref ArrayBufferWriter<byte>? writer)
+    {
+        // A rare large record does not keep its buffer for the life of the thread.
+        if (writer is null || writer.Capacity > 256 * 1024)
+        {
+            writer = new ArrayBufferWriter<byte>(1024);
+        }
+
+        writer.ResetWrittenCount();
+        return writer;
+    }
+}

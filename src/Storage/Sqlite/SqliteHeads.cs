@@ -1,0 +1,113 @@
+namespace Domicile.Storage.Sqlite;
+
+/// <summary>
+/// The writer's memory of roots: that they exist, and how far their sequences have come. Heads are written once per group, not once per row.
+/// Only the writer's thread touches it.
+/// </summary>
+internal sealed class SqliteHeads
+{
+    private const int Capacity = 32_768;
+    private readonly Dictionary<(SqliteTable Table, long Parent), Head> _heads = [];
+    private readonly Dictionary<(SqliteTable Table, long Id), long> _roots = [];
+    private readonly List<Head> _dirty = [];
+
+    /// <summary>Whether a root of this resource exists.</summary>
+    public bool Exists(SqliteSession session, SqliteTable root, long id, long resource)
+    {
+        if (_roots.TryGetValue((root, id), out var owner))
+        {
+            return owner == resource;
+        }
+
+        var statement = session.Prepare(root.Exists).Bind(1, id).Bind(2, resource);
+        var exists = statement.Step();
+        statement.Reset();
+        if (exists)
+        {
+            if (_roots.Count >= Capacity)
+            {
+                _roots.Clear();
+            }
+
+            _roots.Add((root, id), resource);
+        }
+
+        return exists;
+    }
+
+    /// <summary>Takes the next place below a parent.</summary>
+    public Appended Next(SqliteSession session, SqliteTable table, long parent, long wantedArrival, long now)
+    {
+        if (!_heads.TryGetValue((table, parent), out var head))
+        {
+            if (_heads.Count >= Capacity && _dirty.Count == 0)
+            {
+                _heads.Clear();
+            }
+
+            head = new Head(table, parent);
+            var statement = session.Prepare(table.ReadHead).Bind(1, parent);
+            if (statement.Step())
+            {
+                (head.Sequence, head.Arrival) = (statement.Number(0), statement.Number(1));
+                statement.Reset();
+            }
+
+            _heads.Add((table, parent), head);
+        }
+
+        head.Sequence++;
+        head.Arrival = Math.Max(wantedArrival > 0 ? wantedArrival : now, head.Arrival + 1);
+        if (!head.IsDirty)
+        {
+            head.IsDirty = true;
+            _dirty.Add(head);
+        }
+
+        return new Appended(head.Sequence, head.Arrival);
+    }
+
+    /// <summary>A root went.</summary>
+    public void Remove(SqliteTable root, long id)
+    {
+        _roots.Remove((root, id));
+        foreach (var child in _heads.Keys.Where(key => key.Parent == id && key.Table.Kind.Parent == root.Kind).ToList())
+        {
+            _dirty.Remove(_heads[child]);
+            _heads.Remove(child);
+        }
+    }
+
+    /// <summary>Writes what changed, in the group's transaction.</summary>
+    public void Write(SqliteSession session)
+    {
+        foreach (var head in _dirty)
+        {
+            session.Prepare(head.Table.WriteHead).Bind(1, head.Parent).Bind(2, head.Sequence).Bind(3, head.Arrival).Run();
+            head.IsDirty = false;
+        }
+
+        _dirty.Clear();
+    }
+
+    /// <summary>The group was undone.</summary>
+    public void Forget()
+    {
+        _heads.Clear();
+        _roots.Clear();
+        _dirty.Clear();
+    }
+
+    private sealed class Head(SqliteTable table, long parent)
+    {
+        public SqliteTable Table { get; } = table;
+
+        public long Parent { get; } = parent;
+
+        public long Sequence { get; set; }
+
+        public long Arrival { get; set; }
+
+        public bool IsDirty { get; set; }
+    }
+}

@@ -1,0 +1,492 @@
+using System.Data.Common;
+using Domicile.Residency;
+using Domicile.Storage.Engine;
+
+namespace Domicile.Storage.Sqlite;
+
+/// <summary>The embedded engine: one file, one writer that commits in groups, a pool of readers.</summary>
+internal sealed class SqliteStoreEngine : IStoreEngine
+{
+    private const string AddToFeed = "INSERT INTO engine_feed (at, resource, kind, change, key, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    private const string AddPurge = "INSERT INTO engine_purge (resource, kind, key, since) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    private readonly Dictionary<RecordKind, SqliteTable> _tables;
+    private readonly Dictionary<long, SqliteTable> _tablesByNumber;
+    private readonly SqliteHeads _heads = new();
+    private readonly SqliteWriter _writer;
+    private readonly SqliteReaders _readers;
+    private readonly TimeProvider _clock;
+    private readonly long _epoch;
+
+    public SqliteStoreEngine(string path, Catalogue catalogue, Geography geography, TimeProvider clock)
+    {
+        _clock = clock;
+        using (var session = SqliteSession.Open(path, readOnly: false))
+        {
+            (var tables, _epoch) = SqliteSchema.Prepare(session, catalogue, geography);
+            _tables = tables.ToDictionary(table => table.Kind);
+            _tablesByNumber = tables.ToDictionary(table => table.Number);
+        }
+
+        _writer = new SqliteWriter(path, geography.Slug) { BeforeCommit = _heads.Write, Committed = Tell, Undone = _heads.Forget };
+        _readers = new SqliteReaders(path, Math.Max(4, Environment.ProcessorCount * 2));
+    }
+
+    public Action<IReadOnlyList<FeedEntry>>? Changed { get; set; }
+
+    public async Task<EngineOutcome> Commit(Plan plan, CancellationToken cancel)
+    {
+        var commit = new SqliteCommit(this, plan);
+        await _writer.Enqueue(commit, cancel);
+
+        // Not cancelled from here on: the caller must not be told "no" of what then becomes durable.
+        return await commit.Done;
+    }
+
+    public ValueTask<StoredRow?> Get(RecordKind kind, long resource, ColumnValue[] key, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, ask) =>
+            {
+                var statement = BindKey(session.Prepare(ask.Table.Get), ask.key, ask.resource);
+                StoredRow? row = statement.Step() ? ReadRow(statement, ask.Table.Kind) : null;
+                statement.Reset();
+                return row;
+            },
+            (Table: _tables[kind], key, resource),
+            cancel);
+
+    public ValueTask<List<StoredRow>> Range(RangePlan plan, CancellationToken cancel) =>
+        _readers.Read(static (session, ask) => ReadRange(session, ask.Table, ask.plan), (Table: _tables[plan.Kind], plan), cancel);
+
+    public ValueTask<List<StoredRow>> Lookup(RecordKind kind, long resource, int column, ColumnValue value, int take, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, ask) =>
+            {
+                var statement = session.Prepare($"{ask.Table.Select} WHERE {ask.Table.Kind.Columns[ask.column].Name} = ?1 AND resource = ?2 LIMIT ?3")
+                    .Bind(1, ask.value).Bind(2, ask.resource).Bind(3, ask.take);
+                return ReadRows(statement, ask.Table.Kind);
+            },
+            (Table: _tables[kind], column, value, resource, take),
+            cancel);
+
+    public ValueTask<T> Query<T>(Func<DbConnection, T> query, CancellationToken cancel) =>
+        _readers.Read(static (session, query) => query(session.Connection), query, cancel);
+
+    public ValueTask<FeedPage> ReadFeed(long after, int take, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, ask) =>
+            {
+                var entries = new List<FeedEntry>();
+                var rows = session.Prepare("SELECT position, at, resource, kind, change, key, version FROM engine_feed WHERE position > ?1 ORDER BY position LIMIT ?2")
+                    .Bind(1, ask.after).Bind(2, ask.take);
+                while (rows.Step())
+                {
+                    entries.Add(new FeedEntry(
+                        rows.Number(0),
+                        DateTimeOffset.FromUnixTimeMilliseconds(rows.Number(1)),
+                        rows.Number(2),
+                        ask.Engine._tablesByNumber[rows.Number(3)].Kind,
+                        (Change)rows.Number(4),
+                        FeedKey.Read(rows.Bytes(5)),
+                        rows.Number(6)));
+                }
+
+                // AUTOINCREMENT remembers the last position even when every entry was trimmed.
+                var bounds = session.Prepare("SELECT coalesce((SELECT min(position) FROM engine_feed) - 1, seq), seq FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'engine_feed'), 0) AS seq)");
+                bounds.Step();
+                var page = new FeedPage(entries, new FeedPosition(ask.Engine._epoch, bounds.Number(0)), new FeedPosition(ask.Engine._epoch, bounds.Number(1)));
+                bounds.Reset();
+                return page;
+            },
+            (Engine: this, after, take),
+            cancel);
+
+    public ValueTask<FeedPosition?> Recall(string reader, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, reader) =>
+            {
+                var row = session.Prepare("SELECT epoch, position FROM engine_reader WHERE name = ?1").Bind(1, reader);
+                FeedPosition? position = row.Step() ? new FeedPosition(row.Number(0), row.Number(1)) : null;
+                row.Reset();
+                return position;
+            },
+            reader,
+            cancel);
+
+    public Task Remember(string reader, FeedPosition position, CancellationToken cancel) =>
+        Write(
+            session => session.Prepare("INSERT INTO engine_reader (name, epoch, position) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, position = excluded.position")
+                .Bind(1, reader).Bind(2, position.Epoch).Bind(3, position.Number).Run(),
+            cancel);
+
+    public Task<int> TrimFeed(DateTimeOffset horizon, int take, CancellationToken cancel) =>
+        Write(
+            session => session.Prepare("DELETE FROM engine_feed WHERE position IN (SELECT position FROM engine_feed WHERE at < ?1 ORDER BY position LIMIT ?2)")
+                .Bind(1, horizon.ToUnixTimeMilliseconds()).Bind(2, take).Run(),
+            cancel);
+
+    public Task<long> NumberOf(Guid resource, CancellationToken cancel) =>
+        Write(
+            session =>
+            {
+                session.Prepare("INSERT INTO engine_resource (id) VALUES (?1) ON CONFLICT DO NOTHING").Bind(1, ColumnValue.Of(resource.ToByteArray(bigEndian: true))).Run();
+                return FindNumber(session, resource)!.Value;
+            },
+            cancel);
+
+    public ValueTask<long?> FindNumber(Guid resource, CancellationToken cancel) =>
+        _readers.Read(static (session, resource) => FindNumber(session, resource), resource, cancel);
+
+    public Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel) =>
+        Write(session => InsertPurge(session, resource, kind is null ? 0 : _tables[kind].Number, key, since), cancel);
+
+    public ValueTask<IReadOnlyList<Purge>> Purges(int take, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, ask) =>
+            {
+                var purges = new List<Purge>();
+                var rows = session.Prepare("SELECT id, resource, kind, key, since FROM engine_purge ORDER BY id LIMIT ?1").Bind(1, ask.take);
+                while (rows.Step())
+                {
+                    purges.Add(new Purge(
+                        rows.Number(0),
+                        rows.Number(1),
+                        rows.Number(2) == 0 ? null : ask.Engine._tablesByNumber[rows.Number(2)].Kind,
+                        rows.Number(3),
+                        DateTimeOffset.FromUnixTimeMilliseconds(rows.Number(4))));
+                }
+
+                return (IReadOnlyList<Purge>)purges;
+            },
+            (Engine: this, take),
+            cancel);
+
+    public Task<bool> ContinuePurge(Purge purge, int take, CancellationToken cancel) =>
+        Write(
+            session =>
+            {
+                var done = new SqlitePurge(session, _tables, purge, take).Continue();
+
+                // Roots went without their own delete: what the writer remembers of them is written down and dropped.
+                _heads.Write(session);
+                _heads.Forget();
+                return done;
+            },
+            cancel);
+
+    public ValueTask<List<(long Resource, ColumnValue[] Key)>> Expired(RecordKind kind, DateTimeOffset now, int take, CancellationToken cancel)
+    {
+        var due = kind.Retention == Retention.FixedAge ? now - kind.Age : now;
+        return _readers.Read(
+            static (session, ask) =>
+            {
+                var (kind, table) = (ask.Table.Kind, ask.Table);
+                var column = kind.Columns[kind.ExpiryColumn].Name;
+                var rows = session.Prepare($"SELECT resource, {table.KeyList} FROM {kind.Table} WHERE {column} IS NOT NULL AND {column} <= ?1 ORDER BY {column} LIMIT ?2")
+                    .Bind(1, ask.due.ToUnixTimeMilliseconds()).Bind(2, ask.take);
+                var expired = new List<(long, ColumnValue[])>();
+                while (rows.Step())
+                {
+                    expired.Add((rows.Number(0), [.. kind.KeyColumns.Select((key, i) => rows.Value(i + 1, kind.Columns[key].Type))]));
+                }
+
+                return expired;
+            },
+            (Table: _tables[kind], due, take),
+            cancel);
+    }
+
+    public Task Compact(CancellationToken cancel) =>
+        Write(
+            session =>
+            {
+                session.Execute("PRAGMA incremental_vacuum(2048)");
+                _writer.TruncateSoon();
+                return true;
+            },
+            cancel);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _writer.DisposeAsync();
+        _readers.Dispose();
+    }
+
+    /// <summary>Carries out a plan on the writer's thread: looks first, then writes, so that a refusal leaves no trace.</summary>
+    internal EngineOutcome Apply(SqliteSession session, Plan plan, List<FeedEntry> entries)
+    {
+        if (Refusal(session, plan) is { } refused)
+        {
+            return new EngineOutcome(refused, 0, []);
+        }
+
+        var now = _clock.GetUtcNow().ToUnixTimeMilliseconds();
+        var position = 0L;
+        List<Appended>? appended = null;
+        foreach (var write in plan.Writes)
+        {
+            var table = _tables[write.Kind];
+            var key = write.Key;
+            switch (write.What)
+            {
+                case WriteKind.Insert:
+                    Insert(session, table, plan.Resource, write);
+                    break;
+                case WriteKind.Append:
+                    var place = Append(session, table, plan.Resource, write, now);
+                    key = [key[0], place.Arrival];
+                    (appended ??= []).Add(place);
+                    break;
+                case WriteKind.Put:
+                    Update(session, table, plan.Resource, write);
+                    break;
+                default:
+                    if (!Delete(session, table, plan.Resource, write, now))
+                    {
+                        continue;
+                    }
+
+                    break;
+            }
+
+            var change = write.What switch { WriteKind.Put => Change.Put, WriteKind.Delete => Change.Deleted, _ => Change.Inserted };
+            session.Prepare(AddToFeed)
+                .Bind(1, now).Bind(2, plan.Resource).Bind(3, table.Number).Bind(4, (long)change).Bind(5, FeedKey.Write(key)).Bind(6, write.Version).Run();
+            position = SQLitePCL.raw.sqlite3_last_insert_rowid(session.Connection.Handle!);
+            entries.Add(new FeedEntry(position, DateTimeOffset.FromUnixTimeMilliseconds(now), plan.Resource, table.Kind, change, key, write.Version));
+        }
+
+        return new EngineOutcome(null, position, (IReadOnlyList<Appended>?)appended ?? []);
+    }
+
+    private Problem? Refusal(SqliteSession session, Plan plan)
+    {
+        if (plan.Lock is { } root && !_heads.Exists(session, _tables[root.Kind], root.Id, plan.Resource))
+        {
+            return root.Otherwise;
+        }
+
+        foreach (var check in plan.Checks)
+        {
+            var table = _tables[check.Kind];
+            if (Has(session, check.MustExist ? table.Lasting : table.Exists, check.Key, plan.Resource) != check.MustExist)
+            {
+                return check.Otherwise;
+            }
+        }
+
+        foreach (var write in plan.Writes)
+        {
+            if (RefusalOf(session, plan.Resource, write) is { } refused)
+            {
+                return refused;
+            }
+        }
+
+        return null;
+    }
+
+    private Problem? RefusalOf(SqliteSession session, long resource, Write write)
+    {
+        var table = _tables[write.Kind];
+        switch (write.What)
+        {
+            case WriteKind.Insert:
+                return Has(session, table.Exists, write.Key, resource) ? write.Otherwise ?? StorageProblems.Exists : null;
+            case WriteKind.Put:
+                var version = BindKey(session.Prepare(table.Version), write.Key, resource);
+                var found = version.Step() ? version.Number(0) : 0;
+                version.Reset();
+                return found == write.Version - 1 ? null : found == 0 ? write.Otherwise ?? StorageProblems.Missing : StorageProblems.Changed;
+            case WriteKind.Delete:
+                return write.Otherwise is null || Has(session, table.Exists, write.Key, resource) ? null : write.Otherwise;
+            default:
+                return null;
+        }
+    }
+
+    private static void Insert(SqliteSession session, SqliteTable table, long resource, Write write)
+    {
+        var statement = session.Prepare(table.Insert).Bind(1, resource);
+        var at = 2;
+        foreach (var value in write.Values)
+        {
+            statement.Bind(at++, value);
+        }
+
+        statement.Bind(at, write.Version).Bind(at + 1, write.Payload).Run();
+    }
+
+    private Appended Append(SqliteSession session, SqliteTable table, long resource, Write write, long now)
+    {
+        var kind = table.Kind;
+        var place = _heads.Next(session, table, write.Key[0].Number, write.Values[kind.ArrivalColumn].Number, now);
+        write.Values[kind.SequenceColumn] = place.Sequence;
+        var wanted = write.Values[kind.ArrivalColumn];
+        write.Values[kind.ArrivalColumn] = place.Arrival;
+        Insert(session, table, resource, write);
+
+        // As it was asked for, in case the group is undone and this runs again.
+        write.Values[kind.ArrivalColumn] = wanted;
+        return place;
+    }
+
+    private static void Update(SqliteSession session, SqliteTable table, long resource, Write write)
+    {
+        var statement = BindKey(session.Prepare(table.Update), write.Key, resource);
+        var at = write.Key.Length + 2;
+        statement.Bind(at, write.Version).Bind(at + 1, write.Payload);
+        for (var i = 0; i < write.Values.Length; i++)
+        {
+            if (!table.Kind.KeyColumns.Contains(i) && !table.Kind.Columns[i].IsAllocated)
+            {
+                statement.Bind(at + 2 + i, write.Values[i]);
+            }
+        }
+
+        statement.Run();
+    }
+
+    private bool Delete(SqliteSession session, SqliteTable table, long resource, Write write, long now)
+    {
+        if (BindKey(session.Prepare(table.Delete), write.Key, resource).Run() == 0)
+        {
+            return false;
+        }
+
+        if (table.Kind.Children.Count > 0)
+        {
+            var root = write.Key[0].Number;
+            _heads.Remove(table, root);
+            InsertPurge(session, resource, table.Number, root, DateTimeOffset.FromUnixTimeMilliseconds(now));
+        }
+
+        return true;
+    }
+
+    private static int InsertPurge(SqliteSession session, long resource, long kind, long key, DateTimeOffset since) =>
+        session.Prepare(AddPurge).Bind(1, resource).Bind(2, kind).Bind(3, key).Bind(4, since.ToUnixTimeMilliseconds()).Run();
+
+    private static bool Has(SqliteSession session, string sql, ColumnValue[] key, long resource)
+    {
+        var statement = BindKey(session.Prepare(sql), key, resource);
+        var has = statement.Step();
+        statement.Reset();
+        return has;
+    }
+
+    private static SqliteStatement BindKey(SqliteStatement statement, ColumnValue[] key, long resource)
+    {
+        for (var i = 0; i < key.Length; i++)
+        {
+            statement.Bind(i + 1, key[i]);
+        }
+
+        return statement.Bind(key.Length + 1, resource);
+    }
+
+    private static List<StoredRow> ReadRange(SqliteSession session, SqliteTable table, RangePlan plan)
+    {
+        var kind = table.Kind;
+        var names = kind.KeyColumns.Select(key => kind.Columns[key].Name).ToList();
+        var where = new List<string> { "resource = ?1" };
+        where.AddRange(plan.Prefix.Select((_, i) => $"{names[i]} = ?{i + 4}"));
+        if (plan.After is not null)
+        {
+            where.Add($"{names[plan.Prefix.Length]} > ?2");
+        }
+
+        if (plan.Before is not null)
+        {
+            where.Add($"{names[plan.Prefix.Length]} < ?3");
+        }
+
+        var direction = plan.Descending ? "DESC" : "ASC";
+        var order = string.Join(", ", names.Skip(Math.Min(plan.Prefix.Length, names.Count - 1)).Select(name => $"{name} {direction}"));
+        var limit = plan.Prefix.Length + 4;
+        var statement = session.Prepare($"{table.Select} WHERE {string.Join(" AND ", where)} ORDER BY {order} LIMIT ?{limit}")
+            .Bind(1, plan.Resource).Bind(limit, plan.Take);
+        for (var i = 0; i < plan.Prefix.Length; i++)
+        {
+            statement.Bind(i + 4, plan.Prefix[i]);
+        }
+
+        if (plan.After is { } after)
+        {
+            statement.Bind(2, after);
+        }
+
+        if (plan.Before is { } before)
+        {
+            statement.Bind(3, before);
+        }
+
+        return ReadRows(statement, kind);
+    }
+
+    private static List<StoredRow> ReadRows(SqliteStatement statement, RecordKind kind)
+    {
+        var rows = new List<StoredRow>();
+        while (statement.Step())
+        {
+            rows.Add(ReadRow(statement, kind));
+        }
+
+        return rows;
+    }
+
+    private static StoredRow ReadRow(SqliteStatement statement, RecordKind kind)
+    {
+        var values = new ColumnValue[kind.Columns.Count];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = statement.Value(i + 1, kind.Columns[i].Type);
+        }
+
+        var at = values.Length + 1;
+        return new StoredRow(values, statement.Number(at), statement.IsNull(at + 1) ? null : statement.Bytes(at + 1));
+    }
+
+    private static long? FindNumber(SqliteSession session, Guid resource)
+    {
+        var row = session.Prepare("SELECT number FROM engine_resource WHERE id = ?1").Bind(1, ColumnValue.Of(resource.ToByteArray(bigEndian: true)));
+        long? number = row.Step() ? row.Number(0) : null;
+        row.Reset();
+        return number;
+    }
+
+    private async Task<T> Write<T>(Func<SqliteSession, T> run, CancellationToken cancel)
+    {
+        var work = new SqliteWork<T>(run);
+        await _writer.Enqueue(work, cancel);
+        try
+        {
+            return await work.Done;
+        }
+        catch (SqliteFault fault)
+        {
+            throw new StoreUnavailableException("The database refused to write.", fault);
+        }
+    }
+
+    private void Tell(IReadOnlyList<SqliteWork> group)
+    {
+        if (Changed is not { } changed)
+        {
+            return;
+        }
+
+        var entries = new List<FeedEntry>(group.Count);
+        foreach (var work in group)
+        {
+            if (work is SqliteCommit commit)
+            {
+                entries.AddRange(commit.Entries);
+            }
+        }
+
+        if (entries.Count > 0)
+        {
+            changed(entries);
+        }
+    }
+}

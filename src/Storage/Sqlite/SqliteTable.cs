@@ -1,0 +1,167 @@
+using Domicile.Residency;
+
+namespace Domicile.Storage.Sqlite;
+
+/// <summary>The statements of one kind of record, made from its declaration once.</summary>
+internal sealed class SqliteTable
+{
+    private readonly string _keyMatch;
+
+    public SqliteTable(RecordKind kind, long number)
+    {
+        Kind = kind;
+        Number = number;
+        var columns = kind.Columns.Select(column => column.Name).ToList();
+        var keys = kind.KeyColumns.Select(key => columns[key]).ToList();
+        var resourceAt = keys.Count + 1;
+        var all = string.Join(", ", columns);
+        _keyMatch = string.Join(" AND ", keys.Select((name, i) => $"{name} = ?{i + 1}")) + $" AND resource = ?{resourceAt}";
+        Head = $"{kind.Table}_head";
+        RowId = kind.Layout == Layout.Append ? "rowid" : kind.ReferenceColumn >= 0 ? columns[kind.ReferenceColumn] : null;
+        KeyList = string.Join(", ", keys);
+
+        Insert = $"INSERT INTO {kind.Table} (resource, {all}, version, payload) VALUES ({string.Join(", ", Enumerable.Range(1, columns.Count + 3).Select(i => $"?{i}"))})";
+        Exists = $"SELECT 1 FROM {kind.Table} WHERE {_keyMatch}";
+        Lasting = kind.EndedColumn < 0 ? Exists : $"{Exists} AND {columns[kind.EndedColumn]} IS NULL";
+        Version = $"SELECT version FROM {kind.Table} WHERE {_keyMatch}";
+        Select = $"SELECT resource, {all}, version, payload FROM {kind.Table}";
+        Get = $"{Select} WHERE {_keyMatch}";
+        var set = columns.Where((_, i) => !kind.KeyColumns.Contains(i) && !kind.Columns[i].IsAllocated).Select((name, i) => $"{name} = ?{resourceAt + 3 + i}, ");
+        Update = $"UPDATE {kind.Table} SET {string.Concat(set)}version = ?{resourceAt + 1}, payload = ?{resourceAt + 2} WHERE {_keyMatch}";
+        Delete = $"DELETE FROM {kind.Table} WHERE {_keyMatch}";
+        ReadHead = $"SELECT sequence, arrival FROM {Head} WHERE parent = ?1";
+        WriteHead = $"INSERT INTO {Head} (parent, sequence, arrival) VALUES (?1, ?2, ?3) ON CONFLICT (parent) DO UPDATE SET sequence = excluded.sequence, arrival = excluded.arrival";
+    }
+
+    public RecordKind Kind { get; }
+
+    /// <summary>The kind's number in the feed.</summary>
+    public long Number { get; }
+
+    public string Head { get; }
+
+    /// <summary>What names a row for deleting it in batches, or null when the key does.</summary>
+    public string? RowId { get; }
+
+    public string KeyList { get; }
+
+    public string Insert { get; }
+
+    public string Exists { get; }
+
+    /// <summary>Exists, and has not ended.</summary>
+    public string Lasting { get; }
+
+    public string Version { get; }
+
+    public string Select { get; }
+
+    public string Get { get; }
+
+    public string Update { get; }
+
+    public string Delete { get; }
+
+    public string ReadHead { get; }
+
+    public string WriteHead { get; }
+
+    /// <summary>Deletes at most <c>?2</c> rows whose column has the value <c>?1</c>.</summary>
+    public string DeleteWhere(string column) =>
+        RowId is { } rowId
+            ? $"DELETE FROM {Kind.Table} WHERE {rowId} IN (SELECT {rowId} FROM {Kind.Table} WHERE {column} = ?1 LIMIT ?2)"
+            : $"DELETE FROM {Kind.Table} WHERE ({KeyList}) IN (SELECT {KeyList} FROM {Kind.Table} WHERE {column} = ?1 LIMIT ?2)";
+
+    /// <summary>The statements that make the table and what belongs to it.</summary>
+    public IEnumerable<string> Definitions()
+    {
+        var columns = Kind.Columns.Select(Define);
+        var body = $"resource INTEGER NOT NULL, {string.Join(", ", columns)}, version INTEGER NOT NULL, payload BLOB";
+        if (Kind.Layout == Layout.Append)
+        {
+            yield return $"CREATE TABLE {Kind.Table} ({body})";
+            yield return $"CREATE TABLE {Head} (parent INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, arrival INTEGER NOT NULL)";
+        }
+        else if (Kind.ReferenceColumn >= 0)
+        {
+            yield return $"CREATE TABLE {Kind.Table} ({body})";
+        }
+        else
+        {
+            var key = Kind.ParentColumn < 0 ? $"resource, {KeyList}" : KeyList;
+            yield return $"CREATE TABLE {Kind.Table} ({body}, PRIMARY KEY ({key})) WITHOUT ROWID";
+        }
+    }
+
+    /// <summary>The indexes that the declaration asks for, by name.</summary>
+    public IReadOnlyDictionary<string, string> Indexes()
+    {
+        var indexes = new Dictionary<string, string>(StringComparer.Ordinal);
+        void Add(string columns, bool unique = false, string where = "")
+        {
+            var name = $"ix_{Kind.Table}_{columns.Replace(", ", "_", StringComparison.Ordinal)}";
+            indexes[name] = $"CREATE {(unique ? "UNIQUE " : "")}INDEX {name} ON {Kind.Table} ({columns}){where}";
+        }
+
+        if (Kind.Layout == Layout.Append)
+        {
+            Add($"{Name(Kind.ParentColumn)}, {Name(Kind.ArrivalColumn)}", unique: true);
+        }
+        else if (Kind.ParentColumn < 0 && Kind.ReferenceColumn >= 0)
+        {
+            Add("resource");
+        }
+        else if (Kind.ParentColumn >= 0 && (Kind.ReferenceColumn >= 0 || Kind.KeyColumns[0] != Kind.ParentColumn))
+        {
+            Add(Name(Kind.ParentColumn));
+        }
+
+        for (var i = 0; i < Kind.Columns.Count; i++)
+        {
+            var role = Kind.Columns[i].Role;
+            var byPerson = role.HasFlag(ColumnRole.Subject) || (role.HasFlag(ColumnRole.Owner) && Kind.OwnerFoundBy is null);
+            if (byPerson && i != Kind.ReferenceColumn)
+            {
+                Add(Name(i));
+            }
+
+            if (i == Kind.ExpiryColumn)
+            {
+                Add(Name(i), where: $" WHERE {Name(i)} IS NOT NULL");
+            }
+        }
+
+        foreach (var index in Kind.Indexes)
+        {
+            var columns = string.Join(", ", index.Columns.Select(member => Kind.Columns.First(column => column.Member == member).Name));
+            Add(index.Unique ? $"resource, {columns}" : columns, index.Unique);
+        }
+
+        return indexes;
+    }
+
+    /// <summary>A column as SQLite declares it, with a default so that it can be added to a table with rows.</summary>
+    public static string DefineAdded(Column column) =>
+        column.Nullable ? $"{column.Name} {TypeOf(column)}" : $"{column.Name} {TypeOf(column)} NOT NULL DEFAULT {DefaultOf(column)}";
+
+    private string Define(Column column, int at) =>
+        at == Kind.ReferenceColumn
+            ? $"{column.Name} INTEGER PRIMARY KEY"
+            : $"{column.Name} {TypeOf(column)}{(column.Nullable ? "" : " NOT NULL")}";
+
+    private string Name(int column) => Kind.Columns[column].Name;
+
+    private static string TypeOf(Column column) => column.Type switch
+    {
+        ColumnType.Integer => "INTEGER",
+        ColumnType.Text => "TEXT",
+        _ => "BLOB",
+    };
+
+    private static string DefaultOf(Column column) => column.Type switch
+    {
+        ColumnType.Integer => "0",
+        ColumnType.Text => "''",
+        _ => "x'00000000000000000000000000000000'",
+    };
+}

@@ -1,0 +1,6 @@
+namespace Domicile.Storage;
+
+/// <summary>The store cannot write or read just now: the disk is full or broken, or the database does not answer. Nothing was written.</summary>
+/// <param name="message">What failed, without values.</param>
+/// <param name="cause">The engine's own exception.</param>
+public sealed class StoreUnavailableException(string message, Exception cause) : Exception(message, cause);
