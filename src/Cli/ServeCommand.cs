@@ -36,7 +36,7 @@ internal static class ServeCommand
                 : DataDirectory.Find(given, terminal).Path;
             try
             {
-                return await ServerHost.Serve(new ServeRequest(data, parsed.GetValue(port), file), terminal.Output, terminal.Error, cancel);
+                return await Serve(data, parsed.GetValue(port), file, terminal, cancel);
             }
             catch (StartupException refused)
             {
@@ -45,4 +45,13 @@ internal static class ServeCommand
         });
         return verb;
     }
+
+    /// <summary>Where the command meets the server: this body becomes the call of the server's entry point when there is one.</summary>
+    /// <param name="data">The data directory; none when only the configuration may name it.</param>
+    /// <param name="basePort">The first port; none for the remembered one.</param>
+    /// <param name="configuration">The configuration file; none for development mode.</param>
+    /// <param name="terminal">For what the server prints.</param>
+    /// <param name="cancel">Set by SIGTERM and SIGINT.</param>
+    private static Task<int> Serve(string? data, int? basePort, string? configuration, Terminal terminal, CancellationToken cancel) =>
+        throw new CommandFailure($"This build has no server yet that could serve {data ?? configuration} from port {basePort}.");
 }
