@@ -121,6 +121,7 @@ internal static class DevelopmentAuthority
         var serverRequest = new CertificateRequest("CN=localhost", serverKey, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName("localhost");
+        // Browsers take this one; OpenSSL accepts no wildcard directly below a top-level name, and nothing of ours needs it.
         names.AddDnsName("*.localhost");
         names.AddIpAddress(IPAddress.Loopback);
         names.AddIpAddress(IPAddress.IPv6Loopback);

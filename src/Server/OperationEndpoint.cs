@@ -13,6 +13,7 @@ namespace Domicile.Server;
 internal sealed partial class OperationEndpoint
 {
     private const int GoneStatus = 499;
+    private const int ChunkFraming = 64 * 1024;
 
     private readonly Operation _operation;
     private readonly Edge _edge;
@@ -109,7 +110,8 @@ internal sealed partial class OperationEndpoint
         // What do they say?
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
         {
-            size.MaxRequestBodySize = (long)_operation.BodyLimit + 1;
+            // The server counts the framing of chunked bodies too, so its limit is a far second line; the exact one is ours.
+            size.MaxRequestBodySize = (8L * _operation.BodyLimit) + ChunkFraming;
         }
 
         var (body, unreadable) = await RequestBody.Read(context, _operation.BodyLimit, cancel);

@@ -14,7 +14,17 @@ internal sealed record PemCertificate(X509Certificate2 Certificate, X509Certific
     /// <exception cref="CryptographicException">Not PEM, no key, or the key of another certificate.</exception>
     public static PemCertificate Read(string certificates, string? key)
     {
-        var certificate = X509Certificate2.CreateFromPem(certificates, key ?? certificates);
+        X509Certificate2 certificate;
+        try
+        {
+            certificate = X509Certificate2.CreateFromPem(certificates, key ?? certificates);
+        }
+        catch (ArgumentException mismatch)
+        {
+            // What the framework says of a key that is another certificate's.
+            throw new CryptographicException("The key is not the one of the certificate.", mismatch);
+        }
+
         if (OperatingSystem.IsWindows())
         {
             // Schannel takes no keys that live in memory only.

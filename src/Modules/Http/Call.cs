@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Domicile.Residency;
@@ -37,6 +38,9 @@ public sealed class Call(HttpContext http, Geography geography, Home? home)
 
     /// <summary>Scheme and authority that the request came to, such as <c>https://localhost:8440</c>, without a trailing slash.</summary>
     public string Origin => $"{http.Request.Scheme}://{http.Request.Host.Value}";
+
+    /// <summary>The client's network address, as the front tells it where there is one. Personal data: it is stored sealed or not at all, and never logged.</summary>
+    public IPAddress? RemoteAddress => http.Connection.RemoteIpAddress;
 
     /// <summary>The user who is calling. Only operations with <see cref="Access.User"/> may ask.</summary>
     public Caller.User User => (Caller.User)Caller;
