@@ -223,7 +223,7 @@ public sealed class CanaryTests(CanaryTests.Aviary aviary) : IClassFixture<Canar
             (await Sent($"{{\"content\":\"\",\"senderDisplayName\":\"{Plant("the name on a refused message")}\"}}")).IsError(400);
             (await Sent($"{{\"content\":\"x\",\"type\":\"{Plant("a type that is none")}\"}}")).IsError(400);
             (await Sent($"{{\"{Plant("a member that is repeated")}\":1,\"content\":\"x\",\"content\":\"{Plant("a repeated member")}\"}}")).IsError(400);
-            (await Sent($"{{\"content\":\"{Plant("the start of what is too long")}{new string('x', 3_000_000)}\"}}")).IsError(400, 413);
+            (await Sent($"{{\"content\":\"{Plant("the start of what is too long")}{new string('x', 40_000)}\"}}")).IsError(400, 413);
             (await wire.AsUser(eve.Token, HttpMethod.Post, messages, new { content = Plant("a stranger's message") })).IsError(403, 404);
             (await wire.AsUser(Plant("a token that is none"), HttpMethod.Get, messages)).IsError(401);
             (await wire.AsUser(ada.Token, HttpMethod.Get, Wire.Chat($"19:{Plant("a thread that is missing")}@thread.v2"))).IsError(400, 403, 404);

@@ -24,6 +24,7 @@ internal static class NodePackages
 
     private static async Task Restore()
     {
+        Directory.CreateDirectory(Path.GetDirectoryName(Turn)!);
         FileStream? turn = null;
         // Two test runs of one working tree take turns.
         await Eventually.Holds(() => Task.FromResult(TryTakeTurn(out turn)), Limit, () => "another run has restored the packages");

@@ -68,7 +68,7 @@ public sealed class StrangerTests(SharedServer shared)
         var eve = await wire.NewUser();
         var missing = await wire.AsUser(eve.Token, HttpMethod.Get, Wire.Chat($"19:{Guid.NewGuid():N}@thread.v2"));
 
-        foreach (var name in new[] { "x", "19:@thread.v2", "19:abc@thread.v2", new string('x', 4000), "'; drop table", "19:\u00fc\u0000@thread.v2" })
+        foreach (var name in new[] { "x", "19:@thread.v2", "19:abc@thread.v2", new string('x', 4000), "'; drop table", "19:\u00fc\u0007@thread.v2" })
         {
             var answer = await wire.AsUser(eve.Token, HttpMethod.Get, Wire.Chat(name));
             answer.IsError(400, missing.Status);

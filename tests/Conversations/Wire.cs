@@ -49,6 +49,8 @@ internal sealed class Wire : IDisposable
             request.Content = new ByteArrayContent(body);
             request.Content.Headers.ContentType = new(
                 method == HttpMethod.Patch ? "application/merge-patch+json" : "application/json");
+            // What is refused for its length is not written into a connection that the server has closed by then.
+            request.Headers.ExpectContinue = body.Length > 64 * 1024;
         }
 
         change?.Invoke(request);

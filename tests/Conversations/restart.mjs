@@ -1,7 +1,7 @@
 // People in the middle of a conversation while the server goes away and comes back.
 import { all, assert, assertInOrder, claims, here, history, pause, play, refused, resources, scenario, written } from "./kit.mjs";
 
-const texts = messages => written(messages).map(message => message.content.message);
+const texts = messages => written(messages).filter(message => !message.deletedOn).map(message => message.content.message);
 
 scenario("A conversation goes on after the server was stopped and started", async () => {
   const [ada, bo, cy, gone, revoked] = await here.people("Ada", "Bo", "Cy", "Gone", "Revoked");
@@ -23,9 +23,9 @@ scenario("A conversation goes on after the server was stopped and started", asyn
   assert.deepEqual(await history(bo, thread), before.seen);
   assert.deepEqual(await bo.in(thread).getProperties(), before.properties);
   await ada.say(thread, "four");
-  assert.deepEqual(texts(await history(bo, thread)).filter(text => text), ["one, corrected", "three", "four"]);
+  assert.deepEqual(texts(await history(bo, thread)), ["one, corrected", "three", "four"]);
   assertInOrder(await history(ada, thread));
-  assert.deepEqual(texts(await history(cy, thread)).filter(text => text), ["one, corrected"]);
+  assert.deepEqual(texts(await history(cy, thread)), ["one, corrected"]);
   await refused(cy.say(thread, "still removed"), 403);
   await refused(all(gone.chat.listChatThreads()), 401);
   await refused(all(revoked.chat.listChatThreads()), 401);
