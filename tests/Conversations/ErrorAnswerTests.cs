@@ -43,7 +43,6 @@ public sealed class ErrorAnswerTests(SharedServer shared)
 
     [Theory]
     [InlineData("GET", "/nothing")]
-    [InlineData("POST", "/identities/")]
     [InlineData("GET", "/chat")]
     [InlineData("POST", "/identities/x/:unknownAction")]
     [InlineData("GET", "/.well-known/nothing")]

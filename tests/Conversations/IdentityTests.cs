@@ -77,7 +77,7 @@ public sealed class IdentityTests(SharedServer shared) : Conversation
     {
         try
         {
-            var shown = JsonElement.Parse(await server.Command("resource", "keys", "show", "demo", "--data", server.Data, "--json"));
+            var shown = JsonElement.Parse(await server.Command("resource", "keys", "show", "demo", "--geography", "Europe", "--data", server.Data, "--json"));
             return shown.GetProperty("secondaryConnectionString").GetString()!;
         }
         catch (XunitException)
