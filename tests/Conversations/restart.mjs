@@ -37,9 +37,10 @@ scenario("A conversation goes on after the server was stopped and started", asyn
   }
 });
 
-scenario("Nothing that was acknowledged is lost when the server is killed", async tell => {
+/** People talk without a break while the server is interrupted; what was answered must be there afterwards. */
+async function talkThrough(interruption, tell) {
   const people = await here.people("Ada", "Bo", "Cy");
-  const thread = await people[0].startThread("Killed", ...people.slice(1));
+  const thread = await people[0].startThread(`Through a ${interruption}`, ...people.slice(1));
   const acknowledged = new Map();
   let talking = true;
   // The clients try again by themselves, so a message can be stored twice; only an answer is a promise.
@@ -55,8 +56,8 @@ scenario("Nothing that was acknowledged is lost when the server is killed", asyn
   while (acknowledged.size < 60) {
     await new Promise(setImmediate);
   }
-  await pause("kill");
-  const beforeKill = acknowledged.size;
+  await pause(interruption);
+  tell("before", acknowledged.size);
   talking = false;
   await talk;
 
@@ -70,8 +71,10 @@ scenario("Nothing that was acknowledged is lost when the server is killed", asyn
     assert.match(text, /^(Ada|Bo|Cy) \d+$/, "and nothing is invented");
   }
   await people[2].say(thread, "going on");
-  tell("acknowledged", acknowledged.size);
-  tell("beforeKill", beforeKill);
-});
+}
+
+scenario("Nothing that was acknowledged is lost when the server is killed", tell => talkThrough("kill", tell));
+
+scenario("Nothing that was acknowledged is lost when the server is stopped while people talk", tell => talkThrough("stop", tell));
 
 await play({ atOnce: 1 });
