@@ -1,0 +1,72 @@
+using Domicile.Residency;
+
+namespace Domicile.Server;
+
+/// <summary>The configuration of production mode: one JSON file, whose settings environment variables can override.</summary>
+internal sealed record ServeOptions
+{
+    [Setting("The data directory: what belongs to the node and, unless said otherwise, a directory for each geography.", IsPath = true, Example = "\"/var/lib/domicile\"")]
+    public required string Data { get; init; }
+
+    [Setting("The geographies that this node serves, by name; spaces and case do not matter. For hosts of any other geography the node has no certificate and answers nothing.", AtLeast = 1)]
+    public required IReadOnlyDictionary<Geography, GeographyOptions> Geographies { get; init; }
+
+    [Setting("The addresses on which the resources' hosts are listened for, with TLS.", AtLeast = 1)]
+    public required IReadOnlyList<ListenOptions> Listen { get; init; }
+
+    [Setting("What clients may take before a request is understood.")]
+    public LimitOptions Limits { get; init; } = new();
+
+    /// <summary>The same options with everything said that was left to be understood.</summary>
+    public ServeOptions WithDefaults() => this with
+    {
+        Geographies = Geographies.ToDictionary(pair => pair.Key, pair =>
+        {
+            var (geography, options) = pair;
+            var directory = Path.Combine(Data, geography.Slug);
+            return options with
+            {
+                RootKey = options.RootKey ?? Path.Combine(directory, "root.key"),
+                Stores = options.Stores.Count > 0 ? options.Stores : [new StoreOptions { Name = geography.Slug, Sqlite = directory }],
+                Administration = options.Administration with { Name = options.Administration.Name ?? $"admin.{options.Domain}" },
+            };
+        }),
+    };
+
+    /// <summary>What is wrong between settings that are each right; empty when nothing is.</summary>
+    public IReadOnlyList<string> Faults()
+    {
+        var faults = new List<string>();
+        foreach (var (geography, options) in Geographies)
+        {
+            foreach (var (other, otherOptions) in Geographies)
+            {
+                if (!geography.Equals(other) && IsAtOrBelow(options.Domain, otherOptions.Domain))
+                {
+                    faults.Add($"geographies.{geography}.domain {options.Domain} is within the domain of {other}. Give each geography a domain of its own.");
+                }
+            }
+
+            if (!IsAtOrBelow(options.Administration.Name!, options.Domain))
+            {
+                faults.Add($"geographies.{geography}.administration.name must be {options.Domain} or below it, as the geography's certificates are.");
+            }
+        }
+
+        faults.AddRange(Twice(Geographies.SelectMany(pair => pair.Value.Stores.Select(store => store.Name)), StringComparer.OrdinalIgnoreCase)
+            .Select(name => $"the store name {name} is there twice. Give each store a name of its own."));
+        faults.AddRange(Twice(Geographies.SelectMany(pair => pair.Value.Stores.Select(store => Path.TrimEndingDirectorySeparator(store.Sqlite))), StringComparer.Ordinal)
+            .Select(directory => $"two stores have the directory {directory}. Give each store one of its own."));
+        faults.AddRange(Twice(Geographies.Select(pair => pair.Value.RootKey!), StringComparer.Ordinal)
+            .Select(path => $"two geographies have the root key {path}. Give each geography one of its own."));
+        faults.AddRange(Twice(Listen.Select(listen => listen.Address.ToString()).Concat(Geographies.Select(pair => pair.Value.Administration.Listen.ToString())), StringComparer.Ordinal)
+            .Select(address => $"{address} is to be listened on twice. Give each listener and each administration origin an address or port of its own."));
+        return faults;
+    }
+
+    private static bool IsAtOrBelow(string name, string domain) =>
+        name.Equals(domain, StringComparison.Ordinal) || name.EndsWith("." + domain, StringComparison.Ordinal);
+
+    private static IEnumerable<string> Twice(IEnumerable<string> values, StringComparer comparer) =>
+        values.GroupBy(value => value, comparer).Where(same => same.Count() > 1).Select(same => same.Key);
+}

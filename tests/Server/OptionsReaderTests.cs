@@ -1,0 +1,161 @@
+using Domicile.Residency;
+using Domicile.Server;
+
+namespace Domicile.Tests.Server;
+
+public sealed class OptionsReaderTests : IDisposable
+{
+    private const string Least = """
+        {
+          "data": "data",
+          "geographies": { "Europe": { "domain": "europe.example.org", "certificates": [ { "certificate": "x.pem", "key": "/keys/x.key" } ] } },
+          "listen": [ { "address": "0.0.0.0:443" } ]
+        }
+        """;
+
+    private readonly string _directory = Directory.CreateTempSubdirectory("domicile-options-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [Fact]
+    public void What_is_left_out_is_filled_in_and_paths_count_from_the_file()
+    {
+        var options = Read(Least);
+        var (geography, europe) = Assert.Single(options.Geographies);
+        Assert.Equal("Europe", geography.Name);
+        Assert.Equal(Path.Combine(_directory, "data"), options.Data);
+        Assert.Equal(Path.Combine(_directory, "x.pem"), europe.Certificates[0].Certificate);
+        Assert.Equal("/keys/x.key", europe.Certificates[0].Key);
+        Assert.Equal(Path.Combine(_directory, "data", "europe", "root.key"), europe.RootKey);
+        Assert.Equal(new StoreOptions { Name = "europe", Sqlite = Path.Combine(_directory, "data", "europe") }, Assert.Single(europe.Stores));
+        Assert.Equal("127.0.0.1:8540", europe.Administration.Listen.ToString());
+        Assert.Equal("admin.europe.example.org", europe.Administration.Name);
+        Assert.Equal(TimeSpan.FromSeconds(15), options.Limits.RequestHead);
+        Assert.Empty(options.Listen[0].Fronts);
+    }
+
+    [Fact]
+    public void Geographies_are_known_in_any_spelling_and_hosts_in_any_case()
+    {
+        var options = Read(Least.Replace("Europe", "unitedSTATES", StringComparison.Ordinal).Replace("europe.example.org", "US.Example.org", StringComparison.Ordinal));
+        Assert.Equal("us.example.org", options.Geographies[Geography.Parse("United States")].Domain);
+    }
+
+    [Theory]
+    [InlineData("\"data\"", "\"dta\"", "dta is no setting. Here there can be: data, geographies, listen, limits.")]
+    [InlineData("\"data\": \"data\",", "", "data is missing")]
+    [InlineData("\"domain\"", "\"domian\"", "geographies.Europe.domian is no setting")]
+    [InlineData("\"domain\"", "\"Domain\"", "geographies.Europe.Domain is no setting")]
+    [InlineData("\"key\"", "\"kei\"", "geographies.Europe.certificates[0].kei is no setting")]
+    [InlineData("\"Europe\"", "\"Atlantis\"", "geographies.Atlantis is no geography. There are: Africa")]
+    [InlineData("0.0.0.0:443", "0.0.0.0", "listen[0].address must be an address and a port")]
+    [InlineData("0.0.0.0:443", "somewhere:443", "listen[0].address must be an address and a port")]
+    [InlineData("\"europe.example.org\"", "\"europe/example\"", "geographies.Europe.domain must be a host name")]
+    [InlineData("\"europe.example.org\"", "5", "geographies.Europe.domain must be a text")]
+    [InlineData("\"data\": \"data\"", "\"data\": \" \"", "data must not be empty")]
+    [InlineData("\"data\": \"data\"", "\"data\": [\"data\"]", "data must be a text")]
+    [InlineData("[ { \"address\": \"0.0.0.0:443\" } ]", "[]", "listen must have at least 1")]
+    [InlineData("[ { \"address\": \"0.0.0.0:443\" } ]", "{}", "listen must be a list")]
+    [InlineData("[ { \"address\": \"0.0.0.0:443\" } ]", "[ \"0.0.0.0:443\" ]", "listen[0] must be an object")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"limits\": { \"connections\": 1 }", "limits.connections must be between 16 and 1000000")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"limits\": { \"connections\": \"500\" }", "limits.connections must be a whole number")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"limits\": { \"requestHead\": \"15\" }", "limits.requestHead must be a time")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"limits\": { \"requestHead\": \"01:00:00\" }", "limits.requestHead must be between 00:00:01 and 00:05:00")]
+    [InlineData("\"0.0.0.0:443\"", "\"0.0.0.0:443\", \"fronts\": [\"10.0.0.1/8\"]", "listen[0].fronts[0] must be a network")]
+    [InlineData("\"0.0.0.0:443\"", "\"127.0.0.1:8540\"", "127.0.0.1:8540 is to be listened on twice")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"data\": \"b\"", "has a name twice")]
+    [InlineData("\"data\": \"data\"", "\"data\": ", "is not JSON")]
+    public void What_is_wrong_is_named_by_its_path(string from, string to, string message)
+    {
+        var text = Least.Replace(from, to, StringComparison.Ordinal);
+        Assert.NotEqual(Least, text);
+        var fault = Assert.Throws<StartupException>(() => Read(text));
+        Assert.Contains(message, fault.Message, StringComparison.Ordinal);
+        Assert.All(fault.Message.Split('\n'), line => Assert.StartsWith(Path.Combine(_directory, "domicile.json"), line, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Everything_that_is_wrong_is_said_at_once()
+    {
+        var fault = Assert.Throws<StartupException>(() => Read("""{ "geographies": { "Europe": { "x": 1 }, "Moon": {} }, "listen": [ { "address": 1 } ], "limits": { "headers": 1, "y": 2 } }"""));
+        Assert.Equal(8, fault.Message.Split('\n').Length);
+    }
+
+    [Fact]
+    public void Two_geographies_share_nothing()
+    {
+        var fault = Assert.Throws<StartupException>(() => Read("""
+            {
+              "data": "data",
+              "geographies": {
+                "Europe": { "domain": "example.org", "rootKey": "k", "stores": [ { "name": "a", "sqlite": "d" } ], "certificates": [ { "certificate": "x", "key": "x" } ] },
+                "India": { "domain": "india.example.org", "rootKey": "k", "stores": [ { "name": "A", "sqlite": "d/" } ], "certificates": [ { "certificate": "x", "key": "x" } ] }
+              },
+              "listen": [ { "address": "0.0.0.0:443" } ]
+            }
+            """));
+        foreach (var part in new[] { "within the domain of Europe", "the store name", "two stores have the directory", "two geographies have the root key", "127.0.0.1:8540 is to be listened on twice" })
+        {
+            Assert.Contains(part, fault.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void The_administration_name_is_within_the_domain() =>
+        Assert.Contains("administration.name must be europe.example.org or below it",
+            Assert.Throws<StartupException>(() => Read(Least, ("DOMICILE__GEOGRAPHIES__EUROPE__ADMINISTRATION__NAME", "admin.india.example.org"))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Variables_override_the_file()
+    {
+        var options = Read(Least,
+            ("DOMICILE__LIMITS__CONNECTIONS", "500"),
+            ("DOMICILE__limits__requestHead", "00:00:20"),
+            ("DOMICILE__LISTEN__0__ADDRESS", "127.0.0.1:8443"),
+            ("DOMICILE__LISTEN__0__FRONTS__0", "10.0.0.0/8"),
+            ("DOMICILE__LISTEN__1__ADDRESS", "127.0.0.1:9443"),
+            ("DOMICILE__GEOGRAPHIES__EUROPE__DOMAIN", "eu.example.org"),
+            ("DOMICILE__GEOGRAPHIES__UNITEDSTATES__DOMAIN", "us.example.org"),
+            ("DOMICILE__GEOGRAPHIES__UNITEDSTATES__ADMINISTRATION__LISTEN", "127.0.0.1:8541"),
+            ("DOMICILE__GEOGRAPHIES__UNITEDSTATES__CERTIFICATES__0__KEY", "/k"),
+            ("DOMICILE__GEOGRAPHIES__UNITEDSTATES__CERTIFICATES__0__CERTIFICATE", "/c"),
+            ("DOMICILE_DATA", "elsewhere"),
+            ("PATH", "/bin"));
+        Assert.Equal(500, options.Limits.Connections);
+        Assert.Equal(TimeSpan.FromSeconds(20), options.Limits.RequestHead);
+        Assert.Equal(["127.0.0.1:8443", "127.0.0.1:9443"], options.Listen.Select(listen => listen.Address.ToString()));
+        Assert.Equal("10.0.0.0/8", Assert.Single(options.Listen[0].Fronts).ToString());
+        Assert.Equal("eu.example.org", options.Geographies[Geography.Parse("Europe")].Domain);
+        Assert.Equal("us.example.org", options.Geographies[Geography.Parse("United States")].Domain);
+    }
+
+    [Theory]
+    [InlineData("DOMICILE__LIMIT__CONNECTIONS")]
+    [InlineData("DOMICILE__LIMITS")]
+    [InlineData("DOMICILE__")]
+    [InlineData("DOMICILE__LIMITS__CONNECTIONS__X")]
+    [InlineData("DOMICILE__LISTEN__5__ADDRESS")]
+    [InlineData("DOMICILE__LISTEN__X__ADDRESS")]
+    [InlineData("DOMICILE__GEOGRAPHIES__MOON__DOMAIN")]
+    public void A_variable_that_names_no_setting_stops_the_start(string name) =>
+        Assert.Contains($"the variable {name} names no setting", Assert.Throws<StartupException>(() => Read(Least, (name, "1"))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void A_variable_with_a_wrong_value_is_named_by_the_settings_path() =>
+        Assert.Contains("limits.connections must be a whole number", Assert.Throws<StartupException>(() => Read(Least, ("DOMICILE__LIMITS__CONNECTIONS", "many"))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void A_file_that_is_not_there_is_named()
+    {
+        var fault = Assert.Throws<StartupException>(() => OptionsReader.Read(Path.Combine(_directory, "missing.json"), []));
+        Assert.Contains("missing.json", fault.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', fault.Message);
+    }
+
+    private ServeOptions Read(string text, params (string Name, string Value)[] variables)
+    {
+        var path = Path.Combine(_directory, "domicile.json");
+        File.WriteAllText(path, text);
+        return OptionsReader.Read(path, variables.Select(variable => KeyValuePair.Create(variable.Name, variable.Value)));
+    }
+}
