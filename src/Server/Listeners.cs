@@ -136,8 +136,8 @@ internal sealed partial class Listeners : IConnectionListenerFactory, IConnectio
             _open.Clear();
         }
 
-        // Kestrel goes on accepting until this completes, so what was accepted is served.
-        await Task.WhenAll(loops).WaitAsync(cancellationToken);
+        // Kestrel goes on taking connections until this completes, so what was accepted is served; unless there is no time left.
+        await Task.WhenAll(loops).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _accepted.Writer.TryComplete();
     }
 

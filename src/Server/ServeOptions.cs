@@ -64,6 +64,17 @@ internal sealed record ServeOptions
         return faults;
     }
 
+    /// <summary>The files of every certificate.</summary>
+    public IReadOnlyList<CertificateFiles> CertificateFiles() =>
+        [.. Geographies.SelectMany(pair => pair.Value.Certificates.Select(files => new CertificateFiles(pair.Key, pair.Value.Domain, files.Certificate, files.Key)))];
+
+    /// <summary>Every address to listen on: those of the resources, then the administration origin of each geography.</summary>
+    public IReadOnlyList<Listener> Listeners() =>
+    [
+        .. Listen.Select(listen => new Listener(listen.Address) { Fronts = listen.Fronts }),
+        .. Geographies.Select(pair => new Listener(pair.Value.Administration.Listen) { Administration = pair.Key, AdministrationName = pair.Value.Administration.Name }),
+    ];
+
     private static bool IsAtOrBelow(string name, string domain) =>
         name.Equals(domain, StringComparison.Ordinal) || name.EndsWith("." + domain, StringComparison.Ordinal);
 

@@ -60,6 +60,37 @@ internal sealed class ServerHost : IAsyncDisposable
         return new ServerHost(app, app.Services.GetRequiredService<Listeners>(), readiness);
     }
 
+    /// <summary>Puts the server of a production configuration together, and listens on all its addresses.</summary>
+    /// <param name="options">The configuration.</param>
+    /// <param name="parts">Everything else; its certificates are made with <see cref="ServeOptions.CertificateFiles"/>.</param>
+    /// <exception cref="StartupException">An address cannot be had, or an administration origin has no certificate.</exception>
+    public static async Task<ServerHost> BuildProduction(ServeOptions options, ServerParts parts)
+    {
+        var nameless = options.Geographies.Where(pair => parts.Certificates.CertificateFor(pair.Value.Administration.Name!) is null)
+            .Select(pair => $"No certificate of {pair.Key} is for {pair.Value.Administration.Name}, the name of its administration origin. Add one, or set administration.name to a name that has one.")
+            .ToList();
+        if (nameless.Count > 0)
+        {
+            throw new StartupException(string.Join('\n', nameless));
+        }
+
+        var host = Build(parts with { IsDevelopment = false, Limits = options.Limits });
+        try
+        {
+            foreach (var listener in options.Listeners())
+            {
+                host.Listeners.Add(listener);
+            }
+
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+    }
+
     /// <summary>Starts to answer.</summary>
     public Task Start(CancellationToken cancel) => _app.StartAsync(cancel);
 
