@@ -39,8 +39,17 @@ public sealed class BoundedCache<TKey, TValue>(int capacity)
             return false;
         }
 
-        Add(key, value);
-        return true;
+        // Moved up only while it is still there: what is being dropped at this moment must not come back.
+        lock (_turning)
+        {
+            if (_old.TryGetValue(key, out value))
+            {
+                Add(key, value);
+                return true;
+            }
+
+            return _young.TryGetValue(key, out value);
+        }
     }
 
     /// <summary>Adds or replaces.</summary>

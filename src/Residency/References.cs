@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.Json.Serialization;
 
 namespace Domicile.Residency;
 
@@ -18,6 +19,7 @@ public interface IReference<TSelf>
 /// A person as records know one: a random handle. Only the key store can turn it into an identifier; without it the handle means nothing.
 /// </summary>
 /// <param name="Value">The handle; 0 stands for nobody.</param>
+[JsonConverter(typeof(ReferenceJson))]
 public readonly record struct SubjectRef(long Value) : IReference<SubjectRef>
 {
     /// <summary>Nobody: the record has no owner, or its owner was erased and the reference cut.</summary>
@@ -42,6 +44,7 @@ public readonly record struct SubjectRef(long Value) : IReference<SubjectRef>
 /// <summary>A reference to a record by its 64-bit key; the public id lives once, on the record.</summary>
 /// <typeparam name="T">The kind of record.</typeparam>
 /// <param name="Value">The key.</param>
+[JsonConverter(typeof(ReferenceJson))]
 public readonly record struct Ref<T>(long Value) : IReference<Ref<T>>
 {
     /// <inheritdoc/>

@@ -21,6 +21,8 @@ public sealed class Batch
 
     internal RootLock? RootLock => _lock;
 
+    internal SubjectRef Erased { get; private set; }
+
     internal IReadOnlyList<Check> Checks => _checks;
 
     internal IReadOnlyList<Unsealed> Writes => _writes;
@@ -53,7 +55,10 @@ public sealed class Batch
     public Batch Insert<T>(T record, Problem? otherwise = null)
         where T : class
     {
-        _writes.Add(new Unsealed<T>(_catalogue.Of<T>(), WriteKind.Insert, record, otherwise));
+        var kind = _catalogue.Of<T>();
+        _writes.Add(kind.Layout == Layout.Append
+            ? throw new InvalidOperationException($"{kind.Name} is appended, never inserted.")
+            : new Unsealed<T>(kind, WriteKind.Insert, record, otherwise));
         return this;
     }
 
@@ -61,7 +66,10 @@ public sealed class Batch
     public Batch Append<T>(T record)
         where T : class
     {
-        _writes.Add(new Unsealed<T>(_catalogue.Of<T>(), WriteKind.Append, record, null));
+        var kind = _catalogue.Of<T>();
+        _writes.Add(kind.Layout == Layout.Append
+            ? new Unsealed<T>(kind, WriteKind.Append, record, null)
+            : throw new InvalidOperationException($"{kind.Name} has no [Sequence], so it is inserted, not appended."));
         return this;
     }
 
@@ -87,6 +95,13 @@ public sealed class Batch
         return this;
     }
 
+    /// <summary>Begins the erasure of a person; <see cref="Home.EraseSubject"/> goes on from there.</summary>
+    internal Batch Erase(SubjectRef person)
+    {
+        Erased = person;
+        return this;
+    }
+
     /// <summary>A write before it is sealed.</summary>
     internal class Unsealed(RecordKind kind, WriteKind what, ColumnValue[] key, Problem? otherwise)
     {
@@ -107,9 +122,9 @@ public sealed class Batch
         {
             var values = kind.Values(record);
             var version = kind.VersionOf(record) + 1;
-            if (What == WriteKind.Insert && kind.Children.Count > 0 && !await sealer.CreateKey(kind, values, resource, cancel))
+            if (What == WriteKind.Insert && kind.Children.Count > 0)
             {
-                return new Write(kind, What, KeyOf(values), values, [], version, Otherwise);
+                await sealer.EnsureKey(kind, values, resource, cancel);
             }
 
             var payload = await sealer.Close(kind, record, values, version, resource, cancel);

@@ -36,7 +36,7 @@ internal sealed class ErasureLedger : IDisposable
             entries.AddRange(text[..end].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Parse));
         }
 
-        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
+        var file = SecretFile.Open(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
         file.SetLength(whole);
         file.Seek(0, SeekOrigin.End);
         return new ErasureLedger(file, entries);

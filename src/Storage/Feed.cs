@@ -70,7 +70,7 @@ public sealed class Feed
             at ??= page.Horizon;
             if (page.Entries.Count == 0)
             {
-                await Task.WhenAny(signal, Task.Delay(Poll, _clock, cancel));
+                await signal.WaitAsync(Poll, _clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 cancel.ThrowIfCancellationRequested();
             }
         }

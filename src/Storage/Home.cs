@@ -55,9 +55,13 @@ public sealed class Home
 
     /// <summary>
     /// Erases a person: their key and who they were are destroyed when this returns, so that what was theirs no longer opens; the rows follow in the
-    /// background, each kind by its rule. Can be repeated after a crash.
+    /// background, each kind by its rule. After a crash it goes on by itself.
     /// </summary>
-    public Task EraseSubject(SubjectRef subject, CancellationToken cancel) => Unit.EraseSubject(Resource, subject, cancel);
+    /// <param name="subject">The person.</param>
+    /// <param name="with">What else the batch does that begins the erasure, so that caches are told of it.</param>
+    /// <param name="cancel">Gives up before the erasure has begun; once begun, it is finished.</param>
+    /// <returns>Why it was refused, or null.</returns>
+    public Task<Problem?> EraseSubject(SubjectRef subject, Action<Batch> with, CancellationToken cancel) => Unit.EraseSubject(Store, subject, with, cancel);
 
     /// <summary>A secret of the geography for one purpose: 32 bytes that stay the same, derived from a key that never leaves the key store in the clear.</summary>
     public ValueTask<byte[]> Secret(string purpose, CancellationToken cancel) => Unit.Secret(purpose, cancel);

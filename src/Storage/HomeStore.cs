@@ -48,7 +48,7 @@ public sealed class HomeStore
                 writes[i] = write;
             }
 
-            var outcome = await _engine.Commit(new Plan(Resource.Number, batch.RootLock, batch.Checks, writes), cancel);
+            var outcome = await _engine.Commit(new Plan(Resource.Number, batch.RootLock, batch.Checks, writes) { Erased = batch.Erased }, cancel);
             return new Outcome(outcome.Refused, outcome.Position, outcome.Appended);
         }
         catch (StoreUnavailableException)

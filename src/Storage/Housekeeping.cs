@@ -18,8 +18,8 @@ public sealed partial class Housekeeping : IAsyncDisposable
     private readonly ScaleUnit _unit;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly SemaphoreSlim _one = new(1, 1);
+    private volatile TaskCompletionSource _wake = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _running = Task.CompletedTask;
     private DateTimeOffset _sweptOn;
     private DateTimeOffset _trimmedOn;
@@ -80,9 +80,15 @@ public sealed partial class Housekeeping : IAsyncDisposable
             while (await _unit.Engine.Expired(kind, _unit.Clock.GetUtcNow(), PieceRows, cancel) is { Count: > 0 } expired)
             {
                 // One batch per record: a piece shares its transaction with whoever else writes, and never holds them up.
+                var before = swept;
                 var outcomes = await Task.WhenAll(expired.Select(row => _unit.Engine.Commit(
                     new Plan(row.Resource, null, [], [new Write(kind, WriteKind.Delete, row.Key, [], null, 0, null)]), cancel)));
-                swept += outcomes.Length;
+                swept += outcomes.Count(outcome => outcome.Position > 0);
+                if (swept == before)
+                {
+                    // Somebody else was faster, or a row does not go; the next sweep looks again.
+                    break;
+                }
             }
         }
 
@@ -98,22 +104,11 @@ public sealed partial class Housekeeping : IAsyncDisposable
         await _stopping.CancelAsync();
         await _running;
         _stopping.Dispose();
-        _wake.Dispose();
         _one.Dispose();
     }
 
     /// <summary>There is something to remove.</summary>
-    internal void Wake()
-    {
-        try
-        {
-            _wake.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // It is awake already.
-        }
-    }
+    internal void Wake() => _wake.TrySetResult();
 
     private async Task Purge(Purge purge, CancellationToken cancel)
     {
@@ -143,8 +138,10 @@ public sealed partial class Housekeeping : IAsyncDisposable
         {
             try
             {
+                // Renewed before the round: what comes in during it is not slept through.
+                var wake = _wake = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 await Round(cancel);
-                await _wake.WaitAsync(_unit.Options.SweepInterval, cancel);
+                await wake.Task.WaitAsync(_unit.Options.SweepInterval, _unit.Clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {

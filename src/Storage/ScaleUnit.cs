@@ -12,6 +12,7 @@ public sealed class ScaleUnit : IAsyncDisposable
 {
     private static readonly KeyName IndexKey = new(KeyName.Index, 0);
     private static readonly KeyName SigningKey = new(KeyName.Signing, 1);
+    private const int NamesInPiece = 500;
     private readonly FileStream _lock;
     private readonly SqliteKeyStore _keyStore;
     private readonly FileKeyProvider _provider;
@@ -19,7 +20,16 @@ public sealed class ScaleUnit : IAsyncDisposable
     private readonly Sealer _sealer;
     private readonly BoundedCache<Guid, Home> _homes = new(8_192);
 
-    private ScaleUnit(ScaleUnitOptions options, Catalogue catalogue, FileStream directoryLock, SqliteKeyStore keyStore, FileKeyProvider provider, TimeProvider clock, ILogger log)
+    private ScaleUnit(
+        ScaleUnitOptions options,
+        Catalogue catalogue,
+        FileStream directoryLock,
+        SqliteKeyStore keyStore,
+        FileKeyProvider provider,
+        ErasureLedger ledger,
+        SqliteStoreEngine engine,
+        TimeProvider clock,
+        ILogger log)
     {
         Options = options;
         Catalogue = catalogue;
@@ -27,12 +37,12 @@ public sealed class ScaleUnit : IAsyncDisposable
         _lock = directoryLock;
         _keyStore = keyStore;
         _provider = provider;
-        _ledger = ErasureLedger.Open(Path.Combine(options.Directory, "erasure.ledger"));
+        _ledger = ledger;
         Keys = new KeyRing(new KeyVault(keyStore, provider, options.Geography, clock));
         Subjects = new SubjectDirectory(keyStore, Keys);
         References = new ReferenceSource(clock);
         _sealer = new Sealer(options.Geography, Keys);
-        Engine = new SqliteStoreEngine(Path.Combine(options.Directory, "data.db"), catalogue, options.Geography, clock);
+        Engine = engine;
         Feed = new Feed(Engine, clock);
         Housekeeping = new Housekeeping(this, log);
         Own = new Home { Geography = options.Geography, ResourceId = Guid.Empty, Unit = this, StoredAs = ResourceRef.Geography };
@@ -79,28 +89,44 @@ public sealed class ScaleUnit : IAsyncDisposable
     {
         SecretFile.CreateDirectory(options.Directory);
         var directoryLock = TakeLock(options.Directory);
-        SqliteKeyStore? keyStore = null;
-        FileKeyProvider? provider = null;
+        var close = new Stack<Func<ValueTask>>([directoryLock.DisposeAsync]);
         try
         {
             var rootKey = options.RootKeyFile ?? Path.Combine(options.Directory, "root.key");
-            var keys = Path.Combine(options.Directory, "keys.db");
-            var empty = !File.Exists(keys) && !File.Exists(Path.Combine(options.Directory, "data.db")) && !File.Exists(rootKey);
-            provider = empty ? FileKeyProvider.Create(rootKey, options.Geography, clock) : FileKeyProvider.Open(rootKey, options.Geography, clock);
-            keyStore = new SqliteKeyStore(keys, options.Geography, provider.CheckValue);
-            var unit = new ScaleUnit(options, catalogue, directoryLock, keyStore, provider, clock, log);
+            var (keys, data) = (Path.Combine(options.Directory, "keys.db"), Path.Combine(options.Directory, "data.db"));
+            var provider = !File.Exists(keys) && !File.Exists(data) && !File.Exists(rootKey)
+                ? FileKeyProvider.Create(rootKey, options.Geography, clock)
+                : FileKeyProvider.Open(rootKey, options.Geography, clock);
+            close.Push(() => Closed(provider));
+
+            // A first start that was cut off may lack the later files, never an earlier one: root key, keys, data.
+            if (!File.Exists(keys) && File.Exists(data))
+            {
+                throw new InvalidDataException($"The key store {keys} is missing. Without it nothing in {data} can be read; put both back from the same backup.");
+            }
+
+            var keyStore = new SqliteKeyStore(keys, options.Geography, provider.CheckValue);
+            close.Push(keyStore.DisposeAsync);
+            if (!File.Exists(data) && await keyStore.Buckets(cancel) is { Count: > 0 })
+            {
+                throw new InvalidDataException($"The database {data} is missing, but there are keys for it. Put it back from a backup, or begin with an empty directory.");
+            }
+
+            var ledger = ErasureLedger.Open(Path.Combine(options.Directory, "erasure.ledger"));
+            close.Push(() => Closed(ledger));
+            var engine = new SqliteStoreEngine(data, catalogue, options.Geography, clock);
+            close.Push(engine.DisposeAsync);
+            var unit = new ScaleUnit(options, catalogue, directoryLock, keyStore, provider, ledger, engine, clock, log);
             await unit.Prepare(cancel);
             return unit;
         }
         catch
         {
-            provider?.Dispose();
-            if (keyStore is not null)
+            while (close.TryPop(out var part))
             {
-                await keyStore.DisposeAsync();
+                await part();
             }
 
-            await directoryLock.DisposeAsync();
             throw;
         }
     }
@@ -158,20 +184,33 @@ public sealed class ScaleUnit : IAsyncDisposable
         }
     }
 
-    internal async Task EraseSubject(ResourceRef resource, SubjectRef subject, CancellationToken cancel)
+    internal async Task<Problem?> EraseSubject(HomeStore store, SubjectRef subject, Action<Batch> with, CancellationToken cancel)
     {
         // The intent first: after a crash the housekeeping goes on from here.
-        await Engine.BeginPurge(resource.Number, null, subject.Value, Clock.GetUtcNow(), cancel);
+        var begun = await store.Commit(batch => with(batch.Erase(subject)), cancel);
+        if (begun.Refused is not null)
+        {
+            return begun.Refused;
+        }
+
         await Destroy([KeyName.Of(subject)], CancellationToken.None);
         Subjects.Forget([subject]);
         Housekeeping.Wake();
+        return null;
     }
 
     /// <summary>Writes keys into the ledger, then destroys them, then drops what was derived from them.</summary>
     internal async Task Destroy(IReadOnlyList<KeyName> names, CancellationToken cancel)
     {
-        _ledger.Add(names, Clock.GetUtcNow());
-        await Keys.Vault.Destroy(names, cancel);
+        foreach (var some in names.Chunk(NamesInPiece))
+        {
+            if (await Existing(some, cancel) is { Count: > 0 } existing)
+            {
+                _ledger.Add(existing, Clock.GetUtcNow());
+                await Keys.Vault.Destroy(existing, cancel);
+            }
+        }
+
         Keys.Forget(names);
     }
 
@@ -181,11 +220,20 @@ public sealed class ScaleUnit : IAsyncDisposable
         return HKDF.DeriveKey(HashAlgorithmName.SHA256, key, KeyVault.KeyBytes, salt: [], info: Encoding.UTF8.GetBytes($"domicile/secret/1/{purpose}"));
     }
 
+    private async ValueTask<List<KeyName>> Existing(KeyName[] names, CancellationToken cancel) =>
+        [.. (await _keyStore.Find(names, cancel)).Select(key => key.Name)];
+
+    private static ValueTask Closed(IDisposable part)
+    {
+        part.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
     private static FileStream TakeLock(string directory)
     {
         try
         {
-            return new FileStream(Path.Combine(directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return SecretFile.Open(Path.Combine(directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException)
         {
@@ -195,10 +243,22 @@ public sealed class ScaleUnit : IAsyncDisposable
 
     private async Task Prepare(CancellationToken cancel)
     {
-        await Keys.Vault.Open(cancel);
-        foreach (var names in _ledger.Entries.Chunk(500))
+        try
         {
-            await Keys.Vault.Destroy(names, cancel);
+            await Keys.Vault.Open(cancel);
+        }
+        catch (Exception stranger) when (stranger is SealBrokenException or KeyGoneException)
+        {
+            throw new InvalidDataException($"The key store in {Options.Directory} does not open under the root key. Put back the root key file and the key store that belong together.", stranger);
+        }
+
+        // After a restore of the key store: whoever was erased since stays erased.
+        foreach (var names in _ledger.Entries.Chunk(NamesInPiece))
+        {
+            if (await Existing(names, cancel) is { Count: > 0 } existing)
+            {
+                await Keys.Vault.Destroy(existing, cancel);
+            }
         }
 
         await EnsureKey(0, IndexKey, cancel);

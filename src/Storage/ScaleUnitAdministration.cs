@@ -39,6 +39,11 @@ public sealed class ScaleUnitAdministration
     public async Task Remove(Home home, CancellationToken cancel)
     {
         var resource = home.Resource;
+        if (resource == ResourceRef.Geography)
+        {
+            throw new InvalidOperationException("The geography's own home cannot be removed.");
+        }
+
         await _unit.Engine.BeginPurge(resource.Number, null, 0, _unit.Clock.GetUtcNow(), cancel);
         _unit.ForgetHome(resource.Id);
         await DestroyKeysOf(resource.Number, CancellationToken.None);

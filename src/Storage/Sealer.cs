@@ -19,20 +19,21 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
         : kind.Parent is { } parent ? new KeyName(parent.Name, values[kind.ParentColumn].Number)
         : KeyName.OfResource(resource.Number);
 
-    /// <summary>Makes the key of a new parent, durably, before the batch that uses it.</summary>
-    /// <returns>False when it has one already, so that the record exists.</returns>
-    public async ValueTask<bool> CreateKey(RecordKind kind, ColumnValue[] values, ResourceRef resource, CancellationToken cancel)
+    /// <summary>
+    /// Makes the key of a new parent, durably, before the batch that uses it. It may have one already: the record exists, which the batch finds out, or
+    /// an earlier batch with it was refused. The key of a deleted parent is not made again.
+    /// </summary>
+    public async ValueTask EnsureKey(RecordKind kind, ColumnValue[] values, ResourceRef resource, CancellationToken cancel)
     {
         var name = ParentOf(kind, values, resource);
         try
         {
             var keys = await ring.Vault.Create(resource.Number, [name], null, cancel);
             ring.Remember(name, keys[0]);
-            return true;
         }
         catch (KeyExistsException)
         {
-            return false;
+            // Whether it still exists is found when the record is sealed under it.
         }
     }
 
@@ -53,7 +54,7 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
     public async ValueTask<T?> Open<T>(RecordKind<T> kind, StoredRow row, ResourceRef resource, CancellationToken cancel)
         where T : class
     {
-        if (row.Payload is { } marker && ErasedPayload.Read(marker) is { } since)
+        if (kind.Erasure == ErasureRule.Depersonalise && row.Payload is { } marker && ErasedPayload.Read(marker) is { } since)
         {
             return kind.Read([], row.Values, row.Version, since);
         }
@@ -72,7 +73,7 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
         }
 
         var erased = await ring.Vault.Destroyed([KeyName.Of(owner)], cancel);
-        return kind.Read([], row.Values, row.Version, erased is [var key2] ? key2.At : ring.Vault.Clock.GetUtcNow());
+        return kind.Read([], row.Values, row.Version, ErasedPayload.DayOf(erased is [var gone] ? gone.At : ring.Vault.Clock.GetUtcNow()));
     }
 
     /// <summary>Opens the rows of a page, with one look-up for the keys that are not at hand. Rows whose owner or parent went are left out.</summary>

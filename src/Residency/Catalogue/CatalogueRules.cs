@@ -5,11 +5,38 @@ namespace Domicile.Residency;
 /// <summary>What must be true of every kind, and of all of them together.</summary>
 internal static partial class CatalogueRules
 {
+    private static readonly ColumnRole[] Once =
+    [
+        ColumnRole.Parent, ColumnRole.Sequence, ColumnRole.Arrival, ColumnRole.Identity, ColumnRole.Owner, ColumnRole.Clock, ColumnRole.Expires, ColumnRole.Ended,
+    ];
+
+    /// <summary>Columns that every table has, and words that SQLite (https://sqlite.org/lang_keywords.html) or PostgreSQL reserve and a member may well be called.</summary>
+    private static readonly HashSet<string> Taken = new(StringComparer.Ordinal)
+    {
+        "resource", "version", "payload", "rowid", "oid",
+        "add", "all", "alter", "analyse", "analyze", "and", "any", "array", "as", "asc", "autoincrement", "between", "both", "case", "cast", "check", "collate",
+        "column", "commit", "constraint", "create", "current_date", "current_time", "current_timestamp", "default", "deferrable", "delete", "desc", "distinct",
+        "do", "drop", "else", "end", "escape", "except", "exists", "false", "fetch", "for", "foreign", "from", "grant", "group", "having", "in", "index", "initially",
+        "insert", "intersect", "into", "is", "isnull", "join", "lateral", "leading", "limit", "not", "notnull", "null", "offset", "on", "only", "or", "order",
+        "placing", "primary", "references", "returning", "select", "session_user", "set", "some", "symmetric", "table", "then", "to", "trailing", "transaction",
+        "true", "union", "unique", "update", "user", "using", "values", "variadic", "when", "where", "window", "with",
+    };
+
     public static IEnumerable<string> FaultsOf(RecordKind kind)
     {
         if (!KindName().IsMatch(kind.Name))
         {
             yield return $"{kind.Name}: a kind is named module.noun, in letters.";
+        }
+
+        if (kind.Name.Split('.')[0] is "engine" or "sqlite")
+        {
+            yield return $"{kind.Name}: engine and sqlite are not modules; the database keeps tables of its own under these names.";
+        }
+
+        foreach (var column in kind.Columns.Where(column => Taken.Contains(column.Name)))
+        {
+            yield return $"{kind.Name}: {column.Member} is a word of SQL or of the store, so no column can have that name.";
         }
 
         if (kind.KeyColumns.Count == 0)
@@ -23,9 +50,28 @@ internal static partial class CatalogueRules
         }
     }
 
+    /// <summary>What a kind has once, it must not have twice.</summary>
+    public static IEnumerable<string> FaultsOfTwice(RecordKind kind, string member, ColumnRole role, IReadOnlyList<Column> before) =>
+        from once in Once
+        where role.HasFlag(once) && before.Any(column => column.Role.HasFlag(once))
+        select $"{kind.Name}: {member} is the second [{once}]; a record has one.";
+
     public static IEnumerable<string> FaultsOf(IReadOnlyList<RecordKind> kinds) =>
         kinds.GroupBy(kind => kind.Table).Where(group => group.Count() > 1)
-            .Select(group => $"{string.Join(" and ", group.Select(kind => kind.Name))} would share the table {group.Key}.");
+            .Select(group => $"{string.Join(" and ", group.Select(kind => kind.Name))} would share the table {group.Key}.")
+            .Concat(kinds.Where(kind => kind.OwnerFoundBy is not null).SelectMany(kind => FaultsOfFinder(kind, kinds.FirstOrDefault(other => other.ClrType == kind.OwnerFoundBy))));
+
+    private static IEnumerable<string> FaultsOfFinder(RecordKind kind, RecordKind? finder)
+    {
+        if (finder is null)
+        {
+            yield return $"{kind.Name}: its owner is found by {kind.OwnerFoundBy!.Name}, which is not in the catalogue.";
+        }
+        else if (finder.Parent != kind.Parent || !finder.Columns.Any(column => column.Role.HasFlag(ColumnRole.Subject) || (column.Role.HasFlag(ColumnRole.Owner) && finder.OwnerFoundBy is null)))
+        {
+            yield return $"{kind.Name}: its owner is found by {finder.Name}, which needs the same parent and an indexed person.";
+        }
+    }
 
     private static IEnumerable<string> FaultsOfPeople(RecordKind kind)
     {
@@ -55,6 +101,16 @@ internal static partial class CatalogueRules
             yield return "its rows outlive their owner, so it needs an [Erased] member to say so.";
         }
 
+        if (kind.Erasure == ErasureRule.Depersonalise && kind.OwnerColumn >= 0 && IsPartOfAName(kind, kind.OwnerColumn))
+        {
+            yield return "its rows outlive their owner, whose reference is then cut, so the owner cannot be part of the key or of a unique index.";
+        }
+
+        foreach (var column in kind.Columns.Where(column => (column.Role & (ColumnRole.Owner | ColumnRole.Subject)) != 0 && column.ClrType != typeof(SubjectRef)))
+        {
+            yield return $"{column.Member} is [Owner] or [Subject], so it is a SubjectRef.";
+        }
+
         foreach (var column in kind.Columns.Where(column => column.ClrType == typeof(SubjectRef)))
         {
             if ((column.Role & (ColumnRole.Owner | ColumnRole.Subject)) == 0)
@@ -64,6 +120,9 @@ internal static partial class CatalogueRules
         }
     }
 
+    private static bool IsPartOfAName(RecordKind kind, int column) =>
+        kind.KeyColumns.Contains(column) || kind.Indexes.Any(index => index.Unique && index.Columns.Contains(kind.Columns[column].Member));
+
     private static IEnumerable<string> FaultsOfTime(RecordKind kind)
     {
         var hasClock = kind.Columns.Any(column => column.Role.HasFlag(ColumnRole.Clock));
@@ -71,6 +130,11 @@ internal static partial class CatalogueRules
         if (kind.Retention == Retention.FixedAge && (!hasClock || kind.Age <= TimeSpan.Zero))
         {
             yield return "a fixed age needs AgeDays and a [Clock] from which it counts.";
+        }
+
+        if (kind.Retention == Retention.FixedAge && kind.Columns.Any(column => column.Role.HasFlag(ColumnRole.Clock) && column.Nullable))
+        {
+            yield return "a fixed age counts from a [Clock] that is never empty.";
         }
 
         if (kind.Retention == Retention.StoredDate && !hasExpiry)
@@ -120,6 +184,22 @@ internal static partial class CatalogueRules
         if ((kind.Layout == Layout.Append) != (kind.SequenceColumn >= 0 && kind.ArrivalColumn >= 0 && kind.ParentColumn >= 0))
         {
             yield return "a record that is appended has a [Parent], a [Sequence] and an [Arrival], and no other has.";
+        }
+
+        if (kind.Layout == Layout.Append && !kind.KeyColumns.SequenceEqual([kind.ParentColumn, kind.ArrivalColumn]))
+        {
+            yield return "the key of a record that is appended is its [Parent], then its [Arrival].";
+        }
+
+        if (kind.SequenceColumn >= 0 && kind.Columns[kind.SequenceColumn].ClrType != typeof(long)
+            || kind.ArrivalColumn >= 0 && kind.Columns[kind.ArrivalColumn].ClrType != typeof(long))
+        {
+            yield return "a [Sequence] or an [Arrival] is a long.";
+        }
+
+        if (kind.ParentColumn >= 0 && kind.Columns[kind.ParentColumn].Type != ColumnType.Integer)
+        {
+            yield return "its [Parent] is not the 64-bit key of one.";
         }
 
         if (kind.OwnerFoundBy is not null && kind.ParentColumn < 0)

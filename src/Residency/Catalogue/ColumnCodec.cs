@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 
 namespace Domicile.Residency;
@@ -58,6 +59,6 @@ internal static class ColumnCodecs
         new(
             ColumnType.Integer,
             false,
-            value => ColumnValue.Of(System.Runtime.CompilerServices.Unsafe.As<T, int>(ref value)),
+            value => ColumnValue.Of(Convert.ToInt64(value, CultureInfo.InvariantCulture)),
             value => (T)Enum.ToObject(typeof(T), value.Number));
 }

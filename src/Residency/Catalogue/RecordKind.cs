@@ -136,11 +136,17 @@ public sealed class RecordKind<T> : RecordKind
         : base(typeof(T), declaration)
     {
         var keys = new List<int>();
-        foreach (var property in typeof(T).GetProperties(BindingFlags.Instance | BindingFlags.Public).Where(IsPersistent))
+        foreach (var property in typeof(T).GetProperties(BindingFlags.Instance | BindingFlags.Public).Where(IsPersistent).OrderBy(property => property.MetadataToken))
         {
             if (property.GetCustomAttribute<VersionAttribute>() is not null)
             {
                 IsVersioned = true;
+                if (property.PropertyType != typeof(long))
+                {
+                    faults.Add($"{Name}: {property.Name} is a [Version], so it is a long.");
+                    continue;
+                }
+
                 _setVersion = property.SetMethod!.CreateDelegate<Action<T, long>>();
                 _getVersion = property.GetMethod!.CreateDelegate<Func<T, long>>();
                 continue;
@@ -149,6 +155,12 @@ public sealed class RecordKind<T> : RecordKind
             if (property.GetCustomAttribute<ErasedAttribute>() is not null)
             {
                 SaysErased = true;
+                if (property.PropertyType != typeof(DateTimeOffset?))
+                {
+                    faults.Add($"{Name}: {property.Name} is [Erased], so it is a DateTimeOffset that may be empty.");
+                    continue;
+                }
+
                 _setErased = property.SetMethod!.CreateDelegate<Action<T, DateTimeOffset?>>();
                 continue;
             }
@@ -167,6 +179,7 @@ public sealed class RecordKind<T> : RecordKind
             }
 
             var at = _columns.Count;
+            faults.AddRange(CatalogueRules.FaultsOfTwice(this, property.Name, role, _columns));
             _columns.Add((Column<T>)Activator.CreateInstance(
                 typeof(Column<,>).MakeGenericType(typeof(T), property.PropertyType), property, codec, role, reason)!);
             Place(property, role, at, keys);
@@ -285,7 +298,8 @@ public sealed class RecordKind<T> : RecordKind
     /// </summary>
     private JsonTypeInfo<T> JsonOf(IJsonTypeInfoResolver resolver)
     {
-        var sealedNames = _sealed.Select(member => JsonNamingPolicy.CamelCase.ConvertName(member.Name)).ToHashSet(StringComparer.Ordinal);
+        // By the member, not by its name in JSON, which an attribute may have changed.
+        var sealedNames = _sealed.Select(member => member.Name).ToHashSet(StringComparer.Ordinal);
         var options = new JsonSerializerOptions
         {
             PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
@@ -301,7 +315,7 @@ public sealed class RecordKind<T> : RecordKind
                 foreach (var property in info.Properties)
                 {
                     property.IsRequired = false;
-                    if (!sealedNames.Contains(property.Name))
+                    if (property.AttributeProvider is not MemberInfo member || !sealedNames.Contains(member.Name))
                     {
                         property.ShouldSerialize = static (_, _) => false;
                     }

@@ -83,7 +83,9 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
             file = null;
         }
 
-        if (file is not { Format: 1, Epochs.Count: > 0 } || file.Epochs.Any(epoch => epoch.Key.Length != KeyBytes))
+        if (file is not { Format: 1, Geography: not null, Check: not null, Epochs.Count: > 0 }
+            || file.Epochs.Any(epoch => epoch is not { Number: > 0, Key.Length: KeyBytes } || epoch.Check != CheckOf(epoch.Key, file.Geography, epoch.Number))
+            || file.Epochs.DistinctBy(epoch => epoch.Number).Count() != file.Epochs.Count)
         {
             throw new InvalidDataException($"The root key file {path} is damaged. Put it back from where it is kept.");
         }
@@ -114,7 +116,7 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
         var provider = new FileKeyProvider(path, geography, clock);
         var first = RandomNumberGenerator.GetBytes(KeyBytes);
         provider._epochs.Add(1, (first, clock.GetUtcNow()));
-        provider.CheckValue = Convert.ToHexStringLower(HMACSHA256.HashData(first, Encoding.UTF8.GetBytes($"domicile/root/{geography.Name}"))[..8]);
+        provider.CheckValue = CheckOf(first, geography.Name, 0);
         provider.Save();
         return provider;
     }
@@ -132,7 +134,17 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
         {
             var next = _epochs.Keys.Last() + 1;
             _epochs.Add(next, (RandomNumberGenerator.GetBytes(KeyBytes), _clock.GetUtcNow()));
-            Save();
+            try
+            {
+                Save();
+            }
+            catch
+            {
+                // Nothing may be wrapped under a key that no file holds.
+                _epochs.Remove(next);
+                throw;
+            }
+
             return next;
         }
     }
@@ -149,7 +161,16 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
 
             if (_epochs.Remove(epoch, out var destroyed))
             {
-                Save();
+                try
+                {
+                    Save();
+                }
+                catch
+                {
+                    _epochs.Add(epoch, destroyed);
+                    throw;
+                }
+
                 CryptographicOperations.ZeroMemory(destroyed.Key);
             }
         }
@@ -177,17 +198,21 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
         }
     }
 
+    /// <summary>Tells a damaged key from a whole one, and nothing about it: 64 bits of a keyed hash.</summary>
+    private static string CheckOf(byte[] key, string geography, int epoch) =>
+        Convert.ToHexStringLower(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"domicile/root/1/{geography}/{epoch}"))[..8]);
+
     private void Save()
     {
         var file = new RootKeyFile(
-            1, _geography.Name, CheckValue, [.. _epochs.Select(epoch => new RootKeyEpoch(epoch.Key, epoch.Value.Created, epoch.Value.Key))]);
+            1, _geography.Name, CheckValue, [.. _epochs.Select(epoch => new RootKeyEpoch(epoch.Key, epoch.Value.Created, epoch.Value.Key, CheckOf(epoch.Value.Key, _geography.Name, epoch.Key)))]);
         SecretFile.Write(_path, JsonSerializer.SerializeToUtf8Bytes(file, RootKeyJson.Default.RootKeyFile));
     }
 }
 
 internal sealed record RootKeyFile(int Format, string Geography, string Check, IReadOnlyList<RootKeyEpoch> Epochs);
 
-internal sealed record RootKeyEpoch(int Number, DateTimeOffset Created, byte[] Key);
+internal sealed record RootKeyEpoch(int Number, DateTimeOffset Created, byte[] Key, string Check);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
 [JsonSerializable(typeof(RootKeyFile))]

@@ -25,8 +25,8 @@ public interface IKeyStore
     Task<IReadOnlyList<KeyName>> OfResource(long resource, CancellationToken cancel);
 
     /// <summary>Changes the store, all or nothing, durable when it returns.</summary>
-    /// <exception cref="KeyExistsException">A key or an identifier that is added exists already; nothing was changed.</exception>
-    /// <exception cref="BucketMovedException">The bucket of an added key was re-keyed meanwhile; nothing was changed.</exception>
+    /// <exception cref="KeyExistsException">A key or an identifier that is added exists already, or a key of that name was destroyed; nothing was changed.</exception>
+    /// <exception cref="BucketMovedException">The bucket of an added key was re-keyed, or the keys of a bucket to be re-keyed changed meanwhile; nothing was changed.</exception>
     Task Apply(IReadOnlyList<KeyStoreChange> changes, CancellationToken cancel);
 }
 
@@ -58,8 +58,11 @@ public abstract record KeyStoreChange
     /// <summary>A new bucket.</summary>
     public sealed record AddBucket(StoredBucket Bucket) : KeyStoreChange;
 
-    /// <summary>A bucket's key is wrapped anew; when the bucket was re-keyed, its keys follow as <see cref="Rewrap"/>.</summary>
-    public sealed record ReplaceBucket(long Id, int Epoch, byte[] Wrapped, bool Rekeyed) : KeyStoreChange;
+    /// <summary>
+    /// The key of a bucket of this generation is wrapped anew. When the bucket was re-keyed, each of its keys follows as <see cref="Rewrap"/>; when the
+    /// store has another key in it, or one less, nothing is changed and <see cref="BucketMovedException"/> says so.
+    /// </summary>
+    public sealed record ReplaceBucket(long Id, int Epoch, byte[] Wrapped, int Generation, bool Rekeyed) : KeyStoreChange;
 
     /// <summary>A new key, wrapped for this generation of its bucket.</summary>
     public sealed record AddKey(StoredKey Key, int Generation) : KeyStoreChange;
@@ -74,8 +77,8 @@ public abstract record KeyStoreChange
     public sealed record Destroy(KeyName Name, DateTimeOffset At) : KeyStoreChange;
 }
 
-/// <summary>A key or an identifier of that name exists already.</summary>
+/// <summary>A key or an identifier of that name exists already, or a key of that name was destroyed: a name is never used again.</summary>
 public sealed class KeyExistsException() : Exception("A key or an identifier of that name exists already.");
 
-/// <summary>The bucket was re-keyed since the key was wrapped.</summary>
-public sealed class BucketMovedException() : Exception("The bucket was re-keyed since the key was wrapped.");
+/// <summary>The bucket was re-keyed since the key was wrapped, or its keys changed while it was to be re-keyed.</summary>
+public sealed class BucketMovedException() : Exception("The bucket or its keys changed meanwhile.");

@@ -11,7 +11,7 @@ public sealed class KeyRing(KeyVault vault, int capacity = 16_384)
 {
     private readonly BoundedCache<KeyName, byte[]> _keys = new(capacity);
     private readonly BoundedCache<(SubjectRef Owner, KeyName Parent), SealKey> _derived = new(capacity);
-    private readonly ConcurrentDictionary<KeyName, Task<byte[]?>> _reading = new();
+    private readonly ConcurrentDictionary<(KeyName Name, long Version), Task<byte[]?>> _reading = new();
     private long _broken;
 
     /// <summary>The vault behind it.</summary>
@@ -97,17 +97,17 @@ public sealed class KeyRing(KeyVault vault, int capacity = 16_384)
 
     private async ValueTask<byte[]?> Read(KeyName name, CancellationToken cancel)
     {
-        var flight = _reading.GetOrAdd(name, static (name, ring) => ring.ReadFromVault(name), this);
+        // Whoever asks after something was dropped does not join a flight from before: it may carry what was destroyed.
+        var flight = _reading.GetOrAdd((name, _keys.Version), static (flight, ring) => ring.ReadFromVault(flight.Name, flight.Version), this);
         return await flight.WaitAsync(cancel);
     }
 
-    private async Task<byte[]?> ReadFromVault(KeyName name)
+    private async Task<byte[]?> ReadFromVault(KeyName name, long version)
     {
         // Off the caller's stack, so that the flight is in the table before it ends.
         await Task.Yield();
         try
         {
-            var version = _keys.Version;
             if (await Vault.Find([name], CancellationToken.None) is not [var found])
             {
                 return null;
@@ -118,7 +118,7 @@ public sealed class KeyRing(KeyVault vault, int capacity = 16_384)
         }
         finally
         {
-            _reading.TryRemove(name, out _);
+            _reading.TryRemove((name, version), out _);
         }
     }
 }

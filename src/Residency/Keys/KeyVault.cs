@@ -17,6 +17,7 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
     /// <summary>Length of every key in bytes (AES-256).</summary>
     public const int KeyBytes = 32;
 
+    private const int NamesMax = 1_000;
     private readonly SemaphoreSlim _changing = new(1, 1);
     private volatile Dictionary<long, OpenedBucket> _buckets = [];
     private long _openBucket;
@@ -48,11 +49,16 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
     /// <summary>Reads keys; those that were destroyed or never made are missing from the answer.</summary>
     public async ValueTask<IReadOnlyList<(KeyName Name, byte[] Key)>> Find(IReadOnlyCollection<KeyName> names, CancellationToken cancel)
     {
-        var stored = await store.Find(names, cancel);
-        var found = new (KeyName, byte[])[stored.Count];
-        for (var i = 0; i < found.Length; i++)
+        var found = new List<(KeyName, byte[])>(names.Count);
+        foreach (var some in names.Chunk(NamesMax))
         {
-            found[i] = (stored[i].Name, await Unwrap(stored[i], cancel));
+            foreach (var stored in await store.Find(some, cancel))
+            {
+                if (await Unwrap(stored, cancel) is { } key)
+                {
+                    found.Add((stored.Name, key));
+                }
+            }
         }
 
         return found;
@@ -109,8 +115,7 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
             var rekeyed = 0;
             foreach (var bucket in await store.Buckets(cancel))
             {
-                await store.Apply(await MoveBucket(bucket, epoch, cancel), cancel);
-                rekeyed += bucket.SomeDestroyed ? 1 : 0;
+                rekeyed += await MoveBucket(bucket, epoch, cancel) ? 1 : 0;
             }
 
             foreach (var old in provider.Epochs.Where(old => old < epoch))
@@ -127,28 +132,44 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
         }
     }
 
-    private async Task<List<KeyStoreChange>> MoveBucket(StoredBucket bucket, int epoch, CancellationToken cancel)
+    /// <returns>Whether the bucket was re-keyed.</returns>
+    private async Task<bool> MoveBucket(StoredBucket bucket, int epoch, CancellationToken cancel)
     {
-        var key = _buckets[bucket.Id].Key;
-        var changes = new List<KeyStoreChange>();
-        if (bucket.SomeDestroyed)
+        var old = _buckets[bucket.Id];
+        if (!bucket.SomeDestroyed)
         {
-            var fresh = RandomNumberGenerator.GetBytes(KeyBytes);
+            var moved = new KeyStoreChange.ReplaceBucket(bucket.Id, epoch, provider.Wrap(epoch, old.Key, BucketContext(bucket.Id)), old.Generation, Rekeyed: false);
+            await store.Apply([moved], cancel);
+            return false;
+        }
+
+        var fresh = RandomNumberGenerator.GetBytes(KeyBytes);
+        var replaced = new KeyStoreChange.ReplaceBucket(bucket.Id, epoch, provider.Wrap(epoch, fresh, BucketContext(bucket.Id)), old.Generation, Rekeyed: true);
+        while (true)
+        {
+            var changes = new List<KeyStoreChange> { replaced };
             foreach (var stored in await store.InBucket(bucket.Id, cancel))
             {
-                var survivor = KeyWrap.Unwrap(key, stored.Wrapped, KeyContext(stored.Name));
+                var survivor = KeyWrap.Unwrap(old.Key, stored.Wrapped, KeyContext(stored.Name));
                 changes.Add(new KeyStoreChange.Rewrap(stored.Name, KeyWrap.Wrap(fresh, survivor, KeyContext(stored.Name))));
                 CryptographicOperations.ZeroMemory(survivor);
             }
 
-            key = fresh;
+            try
+            {
+                await store.Apply(changes, cancel);
+                _buckets = new Dictionary<long, OpenedBucket>(_buckets) { [bucket.Id] = new OpenedBucket(fresh, old.Generation + 1) };
+                return true;
+            }
+            catch (BucketMovedException)
+            {
+                // A key was made or destroyed in it meanwhile: look again, so that none is left behind under the old bucket key.
+            }
         }
-
-        changes.Add(new KeyStoreChange.ReplaceBucket(bucket.Id, epoch, provider.Wrap(epoch, key, BucketContext(bucket.Id)), bucket.SomeDestroyed));
-        return changes;
     }
 
-    private async ValueTask<byte[]> Unwrap(StoredKey stored, CancellationToken cancel)
+    /// <returns>Null when the key was destroyed meanwhile.</returns>
+    private async ValueTask<byte[]?> Unwrap(StoredKey stored, CancellationToken cancel)
     {
         try
         {
@@ -161,7 +182,7 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
             var again = await store.Find([stored.Name], cancel);
             return again is [var now]
                 ? KeyWrap.Unwrap(_buckets[now.Bucket].Key, now.Wrapped, KeyContext(now.Name))
-                : throw new KeyGoneException($"The key {stored.Name} was destroyed.");
+                : null;
         }
     }
 

@@ -13,14 +13,15 @@ public static class SecretFile
     {
         using var old = File.Exists(path) ? new FileStream(path, FileMode.Open, FileAccess.Write) : null;
         var beside = path + ".new";
-        File.Delete(beside);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
+        if (File.Exists(beside))
         {
-            options.UnixCreateMode = OwnerOnly;
+            // A crash left it.
+            using var left = new FileStream(beside, FileMode.Open, FileAccess.Write);
+            Overwrite(left);
         }
 
-        using (var file = new FileStream(beside, options))
+        File.Delete(beside);
+        using (var file = Open(beside, FileMode.CreateNew, FileAccess.Write, FileShare.None))
         {
             file.Write(content);
             file.Flush(flushToDisk: true);
@@ -30,9 +31,20 @@ public static class SecretFile
         FlushDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         if (old is not null)
         {
-            old.Write(new byte[old.Length]);
-            old.Flush(flushToDisk: true);
+            Overwrite(old);
         }
+    }
+
+    /// <summary>Opens a file; when this makes it, only its owner may read it.</summary>
+    public static FileStream Open(string path, FileMode mode, FileAccess access, FileShare share)
+    {
+        var options = new FileStreamOptions { Mode = mode, Access = access, Share = share };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = OwnerOnly;
+        }
+
+        return new FileStream(path, options);
     }
 
     /// <summary>Creates a directory that only its owner may enter.</summary>
@@ -46,6 +58,12 @@ public static class SecretFile
         {
             Directory.CreateDirectory(path, OwnerOnly | UnixFileMode.UserExecute);
         }
+    }
+
+    private static void Overwrite(FileStream file)
+    {
+        file.Write(new byte[file.Length]);
+        file.Flush(flushToDisk: true);
     }
 
     /// <summary>Makes names in a directory durable: a rename is only as safe as the directory that holds it (POSIX fsync of the directory).</summary>

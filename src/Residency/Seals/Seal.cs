@@ -75,6 +75,7 @@ public static class Seal
         output.Advance(16);
         WriteText(output, kind.Name);
         WriteNumber(output, version);
+        WriteByte(output, checked((byte)columnsVouchedFor));
         var columns = kind.Columns;
         for (var i = 0; i < columnsVouchedFor; i++)
         {

@@ -13,6 +13,7 @@ namespace Domicile.Residency;
 public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity = 32_768)
 {
     private const int BlindIndexBytes = 16;
+    private const int SubjectsMax = 1_000;
     private readonly BoundedCache<(long Resource, Identifier Identifier), SubjectRef> _handles = new(capacity);
     private readonly BoundedCache<(SubjectRef Subject, string Purpose), string> _identifiers = new(capacity);
     private readonly BoundedCache<(long Resource, string Purpose), byte[]> _indexKeys = new(4_096);
@@ -48,6 +49,7 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
             blind[i] = await BlindIndex(resource, identifiers[i], cancel);
         }
 
+        var (handles, values) = (_handles.Version, _identifiers.Version);
         var keys = await ring.Vault.Create(
             resource.Number,
             [name],
@@ -57,8 +59,8 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
         ring.Remember(name, keys[0]);
         foreach (var identifier in identifiers)
         {
-            _handles.Add((resource.Number, identifier), subject);
-            _identifiers.Add((subject, identifier.Purpose), identifier.Value);
+            _handles.AddUnlessDropped((resource.Number, identifier), subject, handles);
+            _identifiers.AddUnlessDropped((subject, identifier.Purpose), identifier.Value, values);
         }
 
         return subject;
@@ -89,13 +91,16 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
 
         var version = _identifiers.Version;
         await ring.Preload([.. missing.Select(KeyName.Of)], cancel);
-        foreach (var stored in await store.Identifiers(missing, cancel))
+        foreach (var some in missing.Chunk(SubjectsMax))
         {
-            if (stored.Purpose == purpose && stored.Resource == resource.Number && await ring.Key(KeyName.Of(stored.Subject), cancel) is { } key)
+            foreach (var stored in await store.Identifiers(some, cancel))
             {
-                var value = Open(key, resource, stored);
-                resolved[stored.Subject] = value;
-                _identifiers.AddUnlessDropped((stored.Subject, purpose), value, version);
+                if (stored.Purpose == purpose && stored.Resource == resource.Number && await ring.Key(KeyName.Of(stored.Subject), cancel) is { } key)
+                {
+                    var value = Open(key, resource, stored);
+                    resolved[stored.Subject] = value;
+                    _identifiers.AddUnlessDropped((stored.Subject, purpose), value, version);
+                }
             }
         }
 
@@ -145,8 +150,18 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
     private byte[] Close(byte[] key, ResourceRef resource, SubjectRef subject, Identifier identifier) =>
         KeyWrap.Wrap(IdentifierKey(key), Encoding.UTF8.GetBytes(identifier.Value), IdentifierContext(resource, subject, identifier.Purpose));
 
-    private string Open(byte[] key, ResourceRef resource, StoredIdentifier stored) =>
-        Encoding.UTF8.GetString(KeyWrap.Unwrap(IdentifierKey(key), stored.Sealed, IdentifierContext(resource, stored.Subject, stored.Purpose)));
+    private string Open(byte[] key, ResourceRef resource, StoredIdentifier stored)
+    {
+        try
+        {
+            return Encoding.UTF8.GetString(KeyWrap.Unwrap(IdentifierKey(key), stored.Sealed, IdentifierContext(resource, stored.Subject, stored.Purpose)));
+        }
+        catch (SealBrokenException)
+        {
+            ring.CountBroken();
+            throw;
+        }
+    }
 
     private static byte[] IdentifierKey(byte[] subjectKey) =>
         HKDF.DeriveKey(HashAlgorithmName.SHA256, subjectKey, KeyVault.KeyBytes, salt: [], info: "domicile/identifier/1"u8.ToArray());

@@ -7,7 +7,11 @@ namespace Domicile.Storage.Engine;
 /// <param name="Lock">The root whose row is the lock, or null.</param>
 /// <param name="Checks">What must hold; looked at before anything is written.</param>
 /// <param name="Writes">What is written, in order.</param>
-internal sealed record Plan(long Resource, RootLock? Lock, IReadOnlyList<Check> Checks, IReadOnlyList<Write> Writes);
+internal sealed record Plan(long Resource, RootLock? Lock, IReadOnlyList<Check> Checks, IReadOnlyList<Write> Writes)
+{
+    /// <summary>The person whose erasure this batch begins, or nobody: their rows are then to go.</summary>
+    public SubjectRef Erased { get; init; }
+}
 
 /// <summary>The root that a batch changes under: must exist, and no other batch changes it meanwhile.</summary>
 internal sealed record RootLock(RecordKind Kind, long Id, Problem Otherwise);

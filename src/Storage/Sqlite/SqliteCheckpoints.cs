@@ -9,6 +9,7 @@ namespace Domicile.Storage.Sqlite;
 internal sealed class SqliteCheckpoints : IDisposable
 {
     private const int GroupsBetween = 64;
+    private static readonly TimeSpan TruncateAgainAfter = TimeSpan.FromSeconds(1);
     private readonly SqliteSession _session;
     private readonly Thread _thread;
     private readonly AutoResetEvent _wake = new(false);
@@ -63,27 +64,26 @@ internal sealed class SqliteCheckpoints : IDisposable
     {
         while (true)
         {
-            _wake.WaitOne();
+            _wake.WaitOne(_truncate ? TruncateAgainAfter : Timeout.InfiniteTimeSpan);
             if (_stopping)
             {
                 return;
             }
 
-            var mode = _truncate ? raw.SQLITE_CHECKPOINT_TRUNCATE : raw.SQLITE_CHECKPOINT_PASSIVE;
+            var truncate = _truncate;
             _truncate = false;
-            if (Checkpoint(_session, mode) > _pagesMax)
-            {
-                _behind = true;
-            }
+            var (done, pages) = Checkpoint(_session, truncate ? raw.SQLITE_CHECKPOINT_TRUNCATE : raw.SQLITE_CHECKPOINT_PASSIVE);
+            _truncate |= truncate && !done;
+            _behind |= pages > _pagesMax;
         }
     }
 
-    /// <returns>Pages in the log.</returns>
-    private static int Checkpoint(SqliteSession session, int mode)
+    /// <returns>Whether nobody was in the way, and the pages in the log.</returns>
+    private static (bool Done, int Pages) Checkpoint(SqliteSession session, int mode)
     {
         var result = raw.sqlite3_wal_checkpoint_v2(session.Connection.Handle!, "main", mode, out var pages, out _);
 
         // Busy only says that someone reads or writes: the next round goes on. A full disk is told to whoever commits.
-        return result is raw.SQLITE_OK or raw.SQLITE_BUSY ? pages : 0;
+        return (result == raw.SQLITE_OK, result is raw.SQLITE_OK or raw.SQLITE_BUSY ? pages : 0);
     }
 }

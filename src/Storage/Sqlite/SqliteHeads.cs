@@ -1,7 +1,7 @@
 namespace Domicile.Storage.Sqlite;
 
 /// <summary>
-/// The writer's memory of roots: that they exist, and how far their sequences have come. Heads are written once per group, not once per row.
+/// The writer's memory: which resources and roots exist, who was erased, and how far sequences have come. Heads are written once per group, not once per row.
 /// Only the writer's thread touches it.
 /// </summary>
 internal sealed class SqliteHeads
@@ -10,6 +10,43 @@ internal sealed class SqliteHeads
     private readonly Dictionary<(SqliteTable Table, long Parent), Head> _heads = [];
     private readonly Dictionary<(SqliteTable Table, long Id), long> _roots = [];
     private readonly List<Head> _dirty = [];
+    private readonly HashSet<long> _resources = [];
+    private readonly HashSet<long> _erased = [];
+    private readonly List<long> _erasedInGroup = [];
+
+    /// <summary>Whether there is a resource of that number; 0 is the geography's own.</summary>
+    public bool HasResource(SqliteSession session, long number)
+    {
+        if (number == 0 || _resources.Contains(number))
+        {
+            return true;
+        }
+
+        var statement = session.Prepare("SELECT 1 FROM engine_resource WHERE number = ?1").Bind(1, number);
+        var exists = statement.Step();
+        statement.Reset();
+        if (exists)
+        {
+            _resources.Add(number);
+        }
+
+        return exists;
+    }
+
+    /// <summary>A resource went.</summary>
+    public void RemoveResource(long number) => _resources.Remove(number);
+
+    /// <summary>Whether the person's erasure has begun. What was sealed before that and is still on its way must not be written any more.</summary>
+    public bool IsErased(long person) => _erased.Count > 0 && _erased.Contains(person);
+
+    /// <summary>A person's erasure begins.</summary>
+    public void Erase(long person)
+    {
+        if (_erased.Add(person))
+        {
+            _erasedInGroup.Add(person);
+        }
+    }
 
     /// <summary>Whether a root of this resource exists.</summary>
     public bool Exists(SqliteSession session, SqliteTable root, long id, long resource)
@@ -90,7 +127,19 @@ internal sealed class SqliteHeads
         _dirty.Clear();
     }
 
+    /// <summary>The group is durable.</summary>
+    public void Committed() => _erasedInGroup.Clear();
+
     /// <summary>The group was undone.</summary>
+    public void Undone()
+    {
+        _erasedInGroup.ForEach(person => _erased.Remove(person));
+        _erasedInGroup.Clear();
+        _resources.Clear();
+        Forget();
+    }
+
+    /// <summary>Roots came or went otherwise than through <see cref="Remove"/>.</summary>
     public void Forget()
     {
         _heads.Clear();

@@ -7,6 +7,7 @@ namespace Domicile.Storage.Sqlite;
 internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
 {
     private const string SelectKey = "SELECT resource, bucket, wrapped FROM key WHERE scope = ?1 AND id = ?2";
+    private const string SelectDestroyed = "SELECT at FROM destroyed WHERE scope = ?1 AND id = ?2";
     private readonly SqliteWriter _writer;
     private readonly SqliteReaders _readers;
 
@@ -121,7 +122,7 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
                 var gone = new List<DestroyedKey>();
                 foreach (var name in names)
                 {
-                    var row = session.Prepare("SELECT at FROM destroyed WHERE scope = ?1 AND id = ?2").Bind(1, name.Scope).Bind(2, name.Id);
+                    var row = session.Prepare(SelectDestroyed).Bind(1, name.Scope).Bind(2, name.Id);
                     if (row.Step())
                     {
                         gone.Add(new DestroyedKey(name, DateTimeOffset.FromUnixTimeMilliseconds(row.Number(0))));
@@ -150,6 +151,7 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
             resource,
             cancel);
 
+    /// <inheritdoc/>
     public async Task Apply(IReadOnlyList<KeyStoreChange> changes, CancellationToken cancel)
     {
         var work = new SqliteWork<Exception?>(session => Apply(session, changes));
@@ -184,7 +186,8 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
         {
             if (change is KeyStoreChange.AddKey added)
             {
-                if (Has(session.Prepare(SelectKey).Bind(1, added.Key.Name.Scope).Bind(2, added.Key.Name.Id)))
+                if (Has(session.Prepare(SelectKey).Bind(1, added.Key.Name.Scope).Bind(2, added.Key.Name.Id))
+                    || Has(session.Prepare(SelectDestroyed).Bind(1, added.Key.Name.Scope).Bind(2, added.Key.Name.Id)))
                 {
                     return new KeyExistsException();
                 }
@@ -193,6 +196,10 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
                 {
                     return new BucketMovedException();
                 }
+            }
+            else if (change is KeyStoreChange.ReplaceBucket replaced && !IsAsExpected(session, replaced, changes))
+            {
+                return new BucketMovedException();
             }
             else if (change is KeyStoreChange.AddIdentifier { Identifier: var identifier, BlindIndex: var blind }
                 && Has(session.Prepare("SELECT 1 FROM identifier WHERE resource = ?1 AND purpose = ?2 AND blind = ?3")
@@ -208,6 +215,33 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
         }
 
         return null;
+    }
+
+    /// <summary>Whether the bucket is of that generation and, when it is re-keyed, every key that is in it now comes wrapped anew.</summary>
+    private static bool IsAsExpected(SqliteSession session, KeyStoreChange.ReplaceBucket replaced, IReadOnlyList<KeyStoreChange> changes)
+    {
+        if (!Has(session.Prepare("SELECT 1 FROM bucket WHERE id = ?1 AND generation = ?2").Bind(1, replaced.Id).Bind(2, replaced.Generation)))
+        {
+            return false;
+        }
+
+        if (!replaced.Rekeyed)
+        {
+            return true;
+        }
+
+        var rewrapped = changes.OfType<KeyStoreChange.Rewrap>().Select(rewrap => rewrap.Name).ToHashSet();
+        var keys = session.Prepare("SELECT scope, id FROM key WHERE bucket = ?1").Bind(1, replaced.Id);
+        while (keys.Step())
+        {
+            if (!rewrapped.Remove(new KeyName(keys.Text(0), keys.Number(1))))
+            {
+                keys.Reset();
+                return false;
+            }
+        }
+
+        return rewrapped.Count == 0;
     }
 
     private static void Apply(SqliteSession session, KeyStoreChange change)

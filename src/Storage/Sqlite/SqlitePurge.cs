@@ -40,7 +40,7 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
             var parent = child.Columns[child.ParentColumn].Name;
             if (child.Children.Count > 0)
             {
-                HandOver(child, parent, id);
+                HandOver(child, $"{parent} = ?1", id, null);
                 continue;
             }
 
@@ -76,7 +76,7 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
             {
                 foreach (var mention in kind.Columns.Where(column => column.Role.HasFlag(ColumnRole.Subject)))
                 {
-                    _left -= Run(table.DeleteWhere(mention.Name), purge.Key);
+                    EraseWhere(table, $"{mention.Name} = ?1", purge.Key, null);
                 }
             }
         }
@@ -108,6 +108,12 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
             return;
         }
 
+        if (table.Kind.Erasure == ErasureRule.Delete && table.Kind.Children.Count > 0)
+        {
+            HandOver(table.Kind, condition, person, parent);
+            return;
+        }
+
         var name = table.RowId ?? $"({table.KeyList})";
         var selected = table.RowId ?? table.KeyList;
         var rows = $"WHERE {name} IN (SELECT {selected} FROM {table.Kind.Table} WHERE {condition} LIMIT ?3)";
@@ -130,7 +136,7 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
         {
             if (kind.Children.Count > 0)
             {
-                HandOver(kind, "resource", purge.Resource);
+                HandOver(kind, "resource = ?1", purge.Resource, null);
             }
             else
             {
@@ -145,7 +151,7 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
     }
 
     /// <summary>A root below what goes is a purge of its own; its row goes in the same transaction.</summary>
-    private void HandOver(RecordKind kind, string column, long id)
+    private void HandOver(RecordKind kind, string condition, long first, long? second)
     {
         if (_left <= 0)
         {
@@ -154,10 +160,11 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
 
         var (table, reference) = (tables[kind], kind.Columns[kind.ReferenceColumn].Name);
         session.Prepare(
-            $"INSERT INTO engine_purge (resource, kind, key, since) SELECT ?3, ?4, {reference}, ?5 FROM {kind.Table} WHERE {column} = ?1 LIMIT ?2 ON CONFLICT DO NOTHING")
-            .Bind(1, id).Bind(2, _left).Bind(3, purge.Resource).Bind(4, table.Number).Bind(5, purge.Since.ToUnixTimeMilliseconds()).Run();
-        _left -= session.Prepare($"DELETE FROM {kind.Table} WHERE {column} = ?1 AND {reference} IN (SELECT key FROM engine_purge WHERE resource = ?2 AND kind = ?3)")
-            .Bind(1, id).Bind(2, purge.Resource).Bind(3, table.Number).Run();
+            $"INSERT INTO engine_purge (resource, kind, key, since) SELECT resource, ?4, {reference}, ?5 FROM {kind.Table} WHERE {condition} LIMIT ?3 ON CONFLICT DO NOTHING")
+            .Bind(1, first).Bind(2, second is { } value ? ColumnValue.Of(value) : ColumnValue.Null).Bind(3, _left)
+            .Bind(4, table.Number).Bind(5, purge.Since.ToUnixTimeMilliseconds()).Run();
+        _left -= session.Prepare($"DELETE FROM {kind.Table} WHERE {condition} AND {reference} IN (SELECT key FROM engine_purge WHERE kind = ?3)")
+            .Bind(1, first).Bind(2, second is { } again ? ColumnValue.Of(again) : ColumnValue.Null).Bind(3, table.Number).Run();
     }
 
     private int Run(string sql, long id) => _left <= 0 ? 0 : session.Prepare(sql).Bind(1, id).Bind(2, _left).Run();

@@ -12,20 +12,36 @@ internal sealed class SqliteReaders(string path, int count) : IDisposable
     public async ValueTask<T> Read<TState, T>(Func<SqliteSession, TState, T> read, TState state, CancellationToken cancel)
     {
         await _free.WaitAsync(cancel);
-        var session = _idle.TryTake(out var idle) ? idle : SqliteSession.Open(path, readOnly: true);
         try
         {
-            return read(session, state);
+            var session = _idle.TryTake(out var idle) ? idle : SqliteSession.Open(path, readOnly: true);
+            try
+            {
+                var answer = read(session, state);
+                _idle.Add(session);
+                return answer;
+            }
+            catch
+            {
+                // A statement may be open in the middle of its rows, which would hold an old state of the database for ever.
+                session.Dispose();
+                throw;
+            }
         }
         finally
         {
-            _idle.Add(session);
             _free.Release();
         }
     }
 
+    /// <summary>Waits for the reads that are under way.</summary>
     public void Dispose()
     {
+        for (var i = 0; i < count; i++)
+        {
+            _free.Wait();
+        }
+
         while (_idle.TryTake(out var session))
         {
             session.Dispose();

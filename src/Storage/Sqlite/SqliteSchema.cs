@@ -147,8 +147,10 @@ internal static class SqliteSchema
         }
     }
 
+    /// <summary>Columns as they are remembered: what may be empty has a question mark, what is part of the key a star, what the store allocates a plus.</summary>
     private static string ColumnsOf(RecordKind kind) =>
-        string.Concat(kind.Columns.Select(column => $"{column.Name} {column.Type}{(column.Nullable ? "?" : "")};"));
+        string.Concat(kind.Columns.Select((column, at) =>
+            $"{column.Name} {column.Type}{(column.Nullable ? "?" : "")}{(kind.KeyColumns.Contains(at) ? "*" : "")}{(column.IsAllocated ? "+" : "")};"));
 
     private static void CheckSetting(SqliteSession session, string name, string expected, string otherwise)
     {

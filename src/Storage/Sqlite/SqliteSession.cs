@@ -1,3 +1,4 @@
+using Domicile.Residency;
 using Microsoft.Data.Sqlite;
 
 namespace Domicile.Storage.Sqlite;
@@ -18,6 +19,12 @@ internal sealed class SqliteSession : IDisposable
     public static SqliteSession Open(string path, bool readOnly)
     {
         SqliteLibrary.Describe();
+        if (!readOnly && !File.Exists(path))
+        {
+            // An empty file is an empty database; the log beside it gets the same permissions.
+            SecretFile.Open(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite).Dispose();
+        }
+
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
             DataSource = path,

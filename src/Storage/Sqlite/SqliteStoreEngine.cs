@@ -27,7 +27,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             _tablesByNumber = tables.ToDictionary(table => table.Number);
         }
 
-        _writer = new SqliteWriter(path, geography.Slug) { BeforeCommit = _heads.Write, Committed = Tell, Undone = _heads.Forget };
+        _writer = new SqliteWriter(path, geography.Slug) { BeforeCommit = _heads.Write, Committed = Tell, Undone = _heads.Undone };
         _readers = new SqliteReaders(path, Math.Max(4, Environment.ProcessorCount * 2));
     }
 
@@ -137,7 +137,19 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         _readers.Read(static (session, resource) => FindNumber(session, resource), resource, cancel);
 
     public Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel) =>
-        Write(session => InsertPurge(session, resource, kind is null ? 0 : _tables[kind].Number, key, since), cancel);
+        Write(
+            session =>
+            {
+                if (kind is null && key == 0)
+                {
+                    // Its number is never given again, so whoever makes a resource of the same id meanwhile gets a new one, with keys of its own.
+                    session.Prepare("DELETE FROM engine_resource WHERE number = ?1").Bind(1, resource).Run();
+                    _heads.RemoveResource(resource);
+                }
+
+                return InsertPurge(session, resource, kind is null ? 0 : _tables[kind].Number, key, since);
+            },
+            cancel);
 
     public ValueTask<IReadOnlyList<Purge>> Purges(int take, CancellationToken cancel) =>
         _readers.Read(
@@ -255,6 +267,12 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             entries.Add(new FeedEntry(position, DateTimeOffset.FromUnixTimeMilliseconds(now), plan.Resource, table.Kind, change, key, write.Version));
         }
 
+        if (!plan.Erased.IsNone)
+        {
+            InsertPurge(session, plan.Resource, 0, plan.Erased.Value, DateTimeOffset.FromUnixTimeMilliseconds(now));
+            _heads.Erase(plan.Erased.Value);
+        }
+
         return new EngineOutcome(null, position, (IReadOnlyList<Appended>?)appended ?? []);
     }
 
@@ -263,6 +281,11 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         if (plan.Lock is { } root && !_heads.Exists(session, _tables[root.Kind], root.Id, plan.Resource))
         {
             return root.Otherwise;
+        }
+
+        if (!_heads.HasResource(session, plan.Resource) && plan.Writes.Any(write => write.What != WriteKind.Delete))
+        {
+            return StorageProblems.Gone;
         }
 
         foreach (var check in plan.Checks)
@@ -276,7 +299,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
         foreach (var write in plan.Writes)
         {
-            if (RefusalOf(session, plan.Resource, write) is { } refused)
+            if (RefusalOf(session, plan, write) is { } refused)
             {
                 return refused;
             }
@@ -285,23 +308,89 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         return null;
     }
 
-    private Problem? RefusalOf(SqliteSession session, long resource, Write write)
+    private Problem? RefusalOf(SqliteSession session, Plan plan, Write write)
     {
         var table = _tables[write.Kind];
+        var resource = plan.Resource;
+        if (write.What != WriteKind.Delete && table.People.Any(person => _heads.IsErased(write.Values[person].Number)))
+        {
+            return StorageProblems.Gone;
+        }
+
         switch (write.What)
         {
+            case WriteKind.Append:
+                return HasParent(session, plan, write) ? null : StorageProblems.Gone;
             case WriteKind.Insert:
-                return Has(session, table.Exists, write.Key, resource) ? write.Otherwise ?? StorageProblems.Exists : null;
+                return Has(session, table.Exists, write.Key, resource) ? write.Otherwise ?? StorageProblems.Exists
+                    : !HasParent(session, plan, write) || IsGoing(session, table, resource, write.Key[0]) ? StorageProblems.Gone
+                    : IsTaken(session, table, resource, write) ? StorageProblems.Exists
+                    : null;
             case WriteKind.Put:
                 var version = BindKey(session.Prepare(table.Version), write.Key, resource);
                 var found = version.Step() ? version.Number(0) : 0;
                 version.Reset();
-                return found == write.Version - 1 ? null : found == 0 ? write.Otherwise ?? StorageProblems.Missing : StorageProblems.Changed;
+                return found == 0 ? write.Otherwise ?? StorageProblems.Missing
+                    : found != write.Version - 1 ? StorageProblems.Changed
+                    : IsTaken(session, table, resource, write) ? StorageProblems.Exists
+                    : null;
             case WriteKind.Delete:
                 return write.Otherwise is null || Has(session, table.Exists, write.Key, resource) ? null : write.Otherwise;
             default:
                 return null;
         }
+    }
+
+    /// <summary>Whether what the record belongs to is there, or comes with the same batch.</summary>
+    private bool HasParent(SqliteSession session, Plan plan, Write write)
+    {
+        if (write.Kind.Parent is not { } parent || write.Values[write.Kind.ParentColumn] is not { IsNull: false, Number: var id })
+        {
+            return true;
+        }
+
+        return (plan.Lock is { } root && root.Kind == parent && root.Id == id)
+            || _heads.Exists(session, _tables[parent], id, plan.Resource)
+            || plan.Writes.Any(other => other.What == WriteKind.Insert && other.Kind == parent && other.Key[0].Number == id);
+    }
+
+    /// <summary>Whether a root of that key was deleted and what was below it is not yet gone: a new one would go with it.</summary>
+    private static bool IsGoing(SqliteSession session, SqliteTable table, long resource, ColumnValue root)
+    {
+        if (table.Kind.Children.Count == 0)
+        {
+            return false;
+        }
+
+        var statement = session.Prepare("SELECT 1 FROM engine_purge WHERE resource = ?1 AND kind = ?2 AND key = ?3").Bind(1, resource).Bind(2, table.Number).Bind(3, root);
+        var going = statement.Step();
+        statement.Reset();
+        return going;
+    }
+
+    /// <summary>
+    /// Whether another row has what must be unique. Two conflicting rows of one batch are left to the index; everything else is found here, so that a conflict
+    /// does not undo the group.
+    /// </summary>
+    private static bool IsTaken(SqliteSession session, SqliteTable table, long resource, Write write)
+    {
+        foreach (var index in table.Unique)
+        {
+            var statement = BindKey(session.Prepare(index.Taken), write.Key, resource);
+            for (var i = 0; i < index.Columns.Count; i++)
+            {
+                statement.Bind(write.Key.Length + 2 + i, write.Values[index.Columns[i]]);
+            }
+
+            var taken = statement.Step();
+            statement.Reset();
+            if (taken)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static void Insert(SqliteSession session, SqliteTable table, long resource, Write write)
@@ -470,6 +559,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     private void Tell(IReadOnlyList<SqliteWork> group)
     {
+        _heads.Committed();
         if (Changed is not { } changed)
         {
             return;

@@ -26,9 +26,13 @@ internal sealed class SqliteTable
         Version = $"SELECT version FROM {kind.Table} WHERE {_keyMatch}";
         Select = $"SELECT resource, {all}, version, payload FROM {kind.Table}";
         Get = $"{Select} WHERE {_keyMatch}";
-        var set = columns.Where((_, i) => !kind.KeyColumns.Contains(i) && !kind.Columns[i].IsAllocated).Select((name, i) => $"{name} = ?{resourceAt + 3 + i}, ");
+        var set = columns.Select((name, i) => $"{name} = ?{resourceAt + 3 + i}, ").Where((_, i) => !kind.KeyColumns.Contains(i) && !kind.Columns[i].IsAllocated);
         Update = $"UPDATE {kind.Table} SET {string.Concat(set)}version = ?{resourceAt + 1}, payload = ?{resourceAt + 2} WHERE {_keyMatch}";
         Delete = $"DELETE FROM {kind.Table} WHERE {_keyMatch}";
+        People = kind.Erasure is ErasureRule.Delete or ErasureRule.Depersonalise
+            ? [.. Enumerable.Range(0, columns.Count).Where(i => i == kind.OwnerColumn || (kind.Erasure == ErasureRule.Delete && kind.Columns[i].Role.HasFlag(ColumnRole.Subject)))]
+            : [];
+        Unique = [.. kind.Indexes.Where(index => index.Unique).Select(index => new UniqueIndex(kind, index, resourceAt))];
         ReadHead = $"SELECT sequence, arrival FROM {Head} WHERE parent = ?1";
         WriteHead = $"INSERT INTO {Head} (parent, sequence, arrival) VALUES (?1, ?2, ?3) ON CONFLICT (parent) DO UPDATE SET sequence = excluded.sequence, arrival = excluded.arrival";
     }
@@ -61,6 +65,12 @@ internal sealed class SqliteTable
     public string Update { get; }
 
     public string Delete { get; }
+
+    /// <summary>The columns of people with whose erasure the record goes or is depersonalised.</summary>
+    public IReadOnlyList<int> People { get; }
+
+    /// <summary>What two rows of one resource may not share.</summary>
+    public IReadOnlyList<UniqueIndex> Unique { get; }
 
     public string ReadHead { get; }
 
@@ -164,4 +174,20 @@ internal sealed class SqliteTable
         ColumnType.Text => "''",
         _ => "x'00000000000000000000000000000000'",
     };
+
+    /// <summary>Finds another row with the same values. The key is bound first, then the resource, then the values.</summary>
+    public sealed class UniqueIndex
+    {
+        public UniqueIndex(RecordKind kind, IndexAttribute index, int resourceAt)
+        {
+            Columns = [.. index.Columns.Select(member => kind.Columns.TakeWhile(column => column.Member != member).Count())];
+            var same = Columns.Select((column, i) => $" AND {kind.Columns[column].Name} = ?{resourceAt + 1 + i}");
+            var key = kind.KeyColumns.Select((column, i) => $"{kind.Columns[column].Name} = ?{i + 1}");
+            Taken = $"SELECT 1 FROM {kind.Table} WHERE resource = ?{resourceAt}{string.Concat(same)} AND NOT ({string.Join(" AND ", key)})";
+        }
+
+        public IReadOnlyList<int> Columns { get; }
+
+        public string Taken { get; }
+    }
 }

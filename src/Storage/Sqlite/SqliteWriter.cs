@@ -21,8 +21,8 @@ internal sealed class SqliteWriter : IAsyncDisposable
     private readonly SqliteSession _session;
     private readonly SqliteCheckpoints _checkpoints;
     private readonly Thread _thread;
-    private Exception? _broken;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Exception? _broken;
 
     public SqliteWriter(string path, string name)
     {
@@ -42,7 +42,18 @@ internal sealed class SqliteWriter : IAsyncDisposable
     public Action? Undone { get; init; }
 
     /// <summary>Queues work. Its own task tells the outcome.</summary>
-    public ValueTask Enqueue(SqliteWork work, CancellationToken cancel) => _queue.Writer.WriteAsync(work, cancel);
+    /// <exception cref="StoreUnavailableException">The store is being closed.</exception>
+    public async ValueTask Enqueue(SqliteWork work, CancellationToken cancel)
+    {
+        try
+        {
+            await _queue.Writer.WriteAsync(work, cancel);
+        }
+        catch (ChannelClosedException closed)
+        {
+            throw new StoreUnavailableException("The store is being closed.", closed);
+        }
+    }
 
     /// <summary>Empties the log when that is next possible.</summary>
     public void TruncateSoon() => _checkpoints.TruncateSoon();
@@ -82,7 +93,7 @@ internal sealed class SqliteWriter : IAsyncDisposable
     {
         if (_broken is { } broken)
         {
-            group.ForEach(work => work.Fail(broken));
+            group.ForEach(work => work.Fail(new StoreUnavailableException("The writer stopped after a failure.", broken)));
             return;
         }
 
@@ -105,6 +116,12 @@ internal sealed class SqliteWriter : IAsyncDisposable
 
         foreach (var work in group)
         {
+            if (_broken is { } brokenMeanwhile)
+            {
+                work.Fail(new StoreUnavailableException("The writer stopped after a failure.", brokenMeanwhile));
+                continue;
+            }
+
             try
             {
                 Write([work]);
@@ -152,6 +169,11 @@ internal sealed class SqliteWriter : IAsyncDisposable
             {
                 _session.Prepare("ROLLBACK").Run();
             }
+        }
+        catch (SqliteFault fault)
+        {
+            // With half a transaction open nothing more can be written safely.
+            _broken = fault;
         }
         finally
         {
