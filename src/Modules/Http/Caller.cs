@@ -13,7 +13,8 @@ public abstract record Caller
     public sealed record Anonymous : Caller;
 
     /// <summary>The customer's application, which holds one of the resource's access keys.</summary>
-    public sealed record Application : Caller;
+    /// <param name="KeyFingerprint">Which key; what is issued with it ends when it is regenerated.</param>
+    public sealed record Application(string KeyFingerprint) : Caller;
 
     /// <summary>A user with a token of this resource.</summary>
     /// <param name="Subject">The person's handle.</param>

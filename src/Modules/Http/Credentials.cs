@@ -16,13 +16,17 @@ public interface IResourceDirectory
 /// <summary>A resource as the pipeline needs it.</summary>
 /// <param name="Home">Its home.</param>
 /// <param name="AccessKeys">Its access keys, decoded: primary, then secondary.</param>
-public sealed record ServedResource(Home Home, IReadOnlyList<byte[]> AccessKeys);
+public sealed record ServedResource(Home Home, IReadOnlyList<byte[]> AccessKeys)
+{
+    /// <summary>The fingerprints of the keys, in the same order: what tokens remember of the key with which they were issued.</summary>
+    public IReadOnlyList<string> KeyFingerprints { get; } = [.. AccessKeys.Select(key => AccessKey.Fingerprint(key))];
+}
 
 /// <summary>Checks user access tokens: signature, resource, geography, expiry, revocation.</summary>
 public interface IUserTokens
 {
     /// <summary>The caller, or the problem (401) that the token has.</summary>
-    ValueTask<(Caller.User? User, Problem? Problem)> Check(string token, Home home, CancellationToken cancel);
+    ValueTask<(Caller.User? User, Problem? Problem)> Check(string token, ServedResource resource, CancellationToken cancel);
 }
 
 /// <summary>Checks what is presented on the administration origin.</summary>

@@ -1,0 +1,98 @@
+using System.Collections.Concurrent;
+using Dapper;
+using Domicile.Residency;
+using Domicile.Storage;
+
+namespace Domicile.Modules.Chat;
+
+/// <summary>Finds threads, and runs the one query of Chat that is not a look-up by key.</summary>
+internal sealed class ChatStore
+{
+    /// <summary>A person's threads by last activity. Memberships by person, joined with the heads, sorted: bounded by how many threads one person is in.</summary>
+    private const string ThreadsOfPerson =
+        """
+        SELECT p.thread AS Thread, coalesce(h.arrival, 0) AS LastArrival
+        FROM chat_participant p LEFT JOIN chat_message_head h ON h.parent = p.thread
+        WHERE p.person = @person AND p.resource = @resource AND p.removed_on IS NULL
+          AND coalesce(h.arrival, 0) >= @since
+          AND (coalesce(h.arrival, 0), p.thread) < (@beforeArrival, @beforeThread)
+        ORDER BY coalesce(h.arrival, 0) DESC, p.thread DESC
+        LIMIT @take
+        """;
+
+    private readonly BoundedCache<(Geography Geography, long Resource, string PublicId), Ref<ChatThread>> _threads = new(32_768);
+    private readonly BoundedCache<(Geography Geography, Ref<ChatThread> Thread), bool> _deleted = new(65_536);
+    private readonly ConcurrentDictionary<Geography, bool> _observed = new();
+
+    /// <summary>A thread by the id that requests name; null when the resource has none such.</summary>
+    public async ValueTask<Ref<ChatThread>?> Find(Home home, string publicId, CancellationToken cancel)
+    {
+        if (_threads.TryGet((home.Geography, home.Resource.Number, publicId), out var known))
+        {
+            return _deleted.TryGet((home.Geography, known), out _) ? null : known;
+        }
+
+        Observe(home);
+        if (await home.Store.Lookup<ChatThread>(nameof(ChatThread.PublicId), publicId, 1, cancel) is not [var thread])
+        {
+            return null;
+        }
+
+        // Added even when it is being deleted at this moment: the tombstone is looked at first.
+        _threads.Add((home.Geography, home.Resource.Number, publicId), thread.Key);
+        return _deleted.TryGet((home.Geography, thread.Key), out _) ? null : thread.Key;
+    }
+
+    /// <summary>The threads that a person is in, by last activity, from the latest.</summary>
+    /// <param name="home">The resource.</param>
+    /// <param name="person">The person.</param>
+    /// <param name="since">Only threads with activity from this instant on.</param>
+    /// <param name="before">Only what comes after this one in the list.</param>
+    /// <param name="take">Threads at most.</param>
+    /// <param name="cancel">Gives up.</param>
+    public static ValueTask<List<ThreadActivity>> ThreadsOf(
+        Home home, SubjectRef person, DateTimeOffset? since, ThreadActivity? before, int take, CancellationToken cancel) =>
+        home.Store.Query(
+            connection => connection.Query<ThreadActivity>(
+                ThreadsOfPerson,
+                new
+                {
+                    person = person.Value,
+                    resource = home.Resource.Number,
+                    since = since?.ToUnixTimeMilliseconds() ?? 0,
+                    beforeArrival = before?.LastArrival ?? long.MaxValue,
+                    beforeThread = before?.Thread ?? long.MaxValue,
+                    take,
+                }).AsList(),
+            cancel);
+
+    private void Observe(Home home)
+    {
+        if (!_observed.TryAdd(home.Geography, true))
+        {
+            return;
+        }
+
+        var geography = home.Geography;
+        home.Store.Feed.Observe(entries =>
+        {
+            foreach (var entry in entries)
+            {
+                if (entry.Change == Change.Deleted && entry.Kind.ClrType == typeof(ChatThread))
+                {
+                    _deleted.Add((geography, new Ref<ChatThread>(entry.Key[0].Number)), true);
+                }
+            }
+        });
+    }
+}
+
+/// <summary>A thread and its last message.</summary>
+internal sealed record ThreadActivity
+{
+    /// <summary>The thread's key.</summary>
+    public long Thread { get; init; }
+
+    /// <summary>The id of its last message; 0 when it has none.</summary>
+    public long LastArrival { get; init; }
+}
