@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Runtime.CompilerServices;
 using Domicile.Modules.Http;
 using Domicile.Residency;
+using Domicile.Storage;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.WebUtilities;
@@ -13,7 +14,10 @@ namespace Domicile.Server;
 internal sealed partial class OperationEndpoint
 {
     private const int GoneStatus = 499;
+    private const string VersionParameter = "api-version";
     private const int ChunkFraming = 64 * 1024;
+
+    private static readonly Problem DoubledVersion = HttpProblems.BadParameter(VersionParameter, "sent once");
 
     private readonly Operation _operation;
     private readonly Edge _edge;
@@ -50,9 +54,15 @@ internal sealed partial class OperationEndpoint
             {
                 reply = HttpProblems.BadRequest(unreadable.StatusCode);
             }
+            catch (StoreUnavailableException unavailable) when (!cancel.IsCancellationRequested)
+            {
+                // Its message has no values in it.
+                LogUnavailable(_operation.Name, unavailable.Message, context.TraceIdentifier);
+                reply = StorageProblems.Unavailable;
+            }
             catch (Exception fault) when (!cancel.IsCancellationRequested)
             {
-                LogFault(fault, _operation.Name, context.TraceIdentifier);
+                LogFault(_operation.Name, context.TraceIdentifier, FaultText.Of(fault));
                 reply = HttpProblems.Unexpected(context.TraceIdentifier);
             }
 
@@ -64,7 +74,7 @@ internal sealed partial class OperationEndpoint
             catch (Exception fault) when (!cancel.IsCancellationRequested && !context.Response.HasStarted)
             {
                 // The reply itself could not be written down.
-                LogFault(fault, _operation.Name, context.TraceIdentifier);
+                LogFault(_operation.Name, context.TraceIdentifier, FaultText.Of(fault));
                 context.Response.ContentLength = null;
                 reply = HttpProblems.Unexpected(context.TraceIdentifier);
                 status = reply.Status;
@@ -74,6 +84,12 @@ internal sealed partial class OperationEndpoint
         catch (Exception) when (cancel.IsCancellationRequested)
         {
             // The client is gone; there is nobody to tell.
+        }
+        catch (Exception fault)
+        {
+            // Half an answer is out: ending the connection is the only way left to say that it is not whole.
+            LogFault(_operation.Name, context.TraceIdentifier, FaultText.Of(fault));
+            context.Abort();
         }
         finally
         {
@@ -154,26 +170,42 @@ internal sealed partial class OperationEndpoint
     private Problem? FindVersion(HttpContext context, out string version)
     {
         version = "";
+        var found = false;
         foreach (var parameter in new QueryStringEnumerable(context.Request.QueryString.Value))
         {
-            if (parameter.DecodeName().Span.Equals("api-version", StringComparison.OrdinalIgnoreCase))
+            if (!parameter.DecodeName().Span.Equals(VersionParameter, StringComparison.OrdinalIgnoreCase))
             {
-                var value = parameter.DecodeValue().Span;
-                if (value.IsEmpty)
-                {
-                    return HttpProblems.NoApiVersion;
-                }
-
-                return _versions.TryGetValue(value, out version!) ? null : _unknownVersion;
+                continue;
             }
+
+            if (found)
+            {
+                return DoubledVersion;
+            }
+
+            var value = parameter.DecodeValue().Span;
+            if (value.IsEmpty)
+            {
+                return HttpProblems.NoApiVersion;
+            }
+
+            if (!_versions.TryGetValue(value, out version!))
+            {
+                return _unknownVersion;
+            }
+
+            found = true;
         }
 
-        return HttpProblems.NoApiVersion;
+        return found ? null : HttpProblems.NoApiVersion;
     }
 
     [LoggerMessage(1201, LogLevel.Information, "{Operation} ({Method} {Template}) answered {Status} in {Elapsed:F1} ms, request {RequestId}")]
     private partial void LogAnswered(string operation, string method, string template, int status, double elapsed, string requestId);
 
-    [LoggerMessage(1202, LogLevel.Error, "{Operation} failed, request {RequestId}")]
-    private partial void LogFault(Exception fault, string operation, string requestId);
+    [LoggerMessage(1202, LogLevel.Error, "{Operation} failed, request {RequestId}: {Fault}")]
+    private partial void LogFault(string operation, string requestId, string fault);
+
+    [LoggerMessage(1204, LogLevel.Error, "{Operation} found the store unavailable, request {RequestId}: {Reason}")]
+    private partial void LogUnavailable(string operation, string reason, string requestId);
 }

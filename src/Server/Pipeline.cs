@@ -108,11 +108,11 @@ internal sealed partial class Pipeline
         }
         catch (Exception fault) when (!context.Response.HasStarted)
         {
-            LogFault(_edge.Log, fault, context.TraceIdentifier);
+            LogFault(_edge.Log, context.TraceIdentifier, FaultText.Of(fault));
             await ReplyWriter.Write(context, HttpProblems.Unexpected(context.TraceIdentifier), errors, cancel);
         }
     }
 
-    [LoggerMessage(1203, LogLevel.Error, "Refusing a request failed, request {RequestId}")]
-    private static partial void LogFault(ILogger log, Exception fault, string requestId);
+    [LoggerMessage(1203, LogLevel.Error, "Refusing a request failed, request {RequestId}: {Fault}")]
+    private static partial void LogFault(ILogger log, string requestId, string fault);
 }
