@@ -42,9 +42,11 @@ internal sealed class AccessKeySignature(TimeProvider clock)
     /// <param name="rawTarget">Path and query as they stand in the request.</param>
     /// <param name="headers">The request's headers.</param>
     /// <param name="keys">The resource's keys; any of them will do.</param>
+    /// <param name="key">Which of the keys made the signature; -1 when none did.</param>
     /// <returns>Null when the signature is good, otherwise what is wrong.</returns>
-    public Problem? Check(string method, string rawTarget, IHeaderDictionary headers, IReadOnlyList<byte[]> keys)
+    public Problem? Check(string method, string rawTarget, IHeaderDictionary headers, IReadOnlyList<byte[]> keys, out int key)
     {
+        key = -1;
         if (headers.Authorization is not [{ } authorization] || !IsPresented(authorization))
         {
             return HttpProblems.NoAccessKeySignature;
@@ -72,7 +74,7 @@ internal sealed class AccessKeySignature(TimeProvider clock)
             return HttpProblems.SignatureDate;
         }
 
-        return CheckMessage(method, rawTarget, headers, names, presented, keys);
+        return CheckMessage(method, rawTarget, headers, names, presented, keys, out key);
     }
 
     /// <summary>Checks the body against the hash that was signed.</summary>
@@ -89,8 +91,10 @@ internal sealed class AccessKeySignature(TimeProvider clock)
     }
 
     private static Problem? CheckMessage(
-        string method, string rawTarget, IHeaderDictionary headers, ReadOnlySpan<char> names, ReadOnlySpan<byte> presented, IReadOnlyList<byte[]> keys)
+        string method, string rawTarget, IHeaderDictionary headers, ReadOnlySpan<char> names, ReadOnlySpan<byte> presented, IReadOnlyList<byte[]> keys,
+        out int key)
     {
+        key = -1;
         if (ValueBytes(headers, names, out var valueBytes) is { } problem)
         {
             return problem;
@@ -113,7 +117,7 @@ internal sealed class AccessKeySignature(TimeProvider clock)
             var target = length;
             length += Encoding.UTF8.GetBytes(rawTarget, message[length..]);
             length += WriteValues(headers, names, message[length..]);
-            if (Matches(message[..length], presented, keys))
+            if (TryMatch(message[..length], presented, keys, out key))
             {
                 return null;
             }
@@ -132,7 +136,7 @@ internal sealed class AccessKeySignature(TimeProvider clock)
             }
 
             length += WriteValues(headers, names, message[length..]);
-            return Matches(message[..length], presented, keys) ? null : HttpProblems.WrongSignature;
+            return TryMatch(message[..length], presented, keys, out key) ? null : HttpProblems.WrongSignature;
         }
         finally
         {
@@ -144,17 +148,17 @@ internal sealed class AccessKeySignature(TimeProvider clock)
     }
 
     // Every key is tried, whichever fits, so that the time taken tells nothing about them.
-    private static bool Matches(ReadOnlySpan<byte> message, ReadOnlySpan<byte> presented, IReadOnlyList<byte[]> keys)
+    private static bool TryMatch(ReadOnlySpan<byte> message, ReadOnlySpan<byte> presented, IReadOnlyList<byte[]> keys, out int key)
     {
         Span<byte> computed = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        var matched = false;
+        key = -1;
         for (var i = 0; i < keys.Count; i++)
         {
             HMACSHA256.HashData(keys[i], message, computed);
-            matched |= CryptographicOperations.FixedTimeEquals(computed, presented);
+            key = CryptographicOperations.FixedTimeEquals(computed, presented) ? i : key;
         }
 
-        return matched;
+        return key >= 0;
     }
 
     /// <summary>Takes <c>SignedHeaders=a;b;c&amp;Signature=BASE64</c> apart.</summary>

@@ -14,7 +14,6 @@ internal sealed class CallerCheck(AccessKeySignature signature, IUserTokens user
     private const int MaxCredential = 1024;
 
     private static readonly Caller Nobody = new Caller.Anonymous();
-    private static readonly Caller TheApplication = new Caller.Application();
 
     /// <summary>What a 401 says of the ways in (RFC 9110 §11.6.1).</summary>
     public static string? Challenge(AccessKind kind) => kind switch
@@ -42,8 +41,8 @@ internal sealed class CallerCheck(AccessKeySignature signature, IUserTokens user
         if (AccessKeySignature.IsPresented(headers))
         {
             var target = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
-            var problem = signature.Check(context.Request.Method, target, headers, resource.AccessKeys);
-            return problem is null ? (TheApplication, null) : (null, problem);
+            var problem = signature.Check(context.Request.Method, target, headers, resource.AccessKeys, out var key);
+            return problem is null ? (new Caller.Application(resource.KeyFingerprints[key]), null) : (null, problem);
         }
 
         return (null, IsPresented(headers, BearerScheme) ? HttpProblems.NoTrustedTenant : HttpProblems.NoAccessKeySignature);
@@ -57,7 +56,7 @@ internal sealed class CallerCheck(AccessKeySignature signature, IUserTokens user
             return (null, AccessKeySignature.IsPresented(headers) ? HttpProblems.KeyInsteadOfUserToken : HttpProblems.NoUserToken);
         }
 
-        var (user, problem) = await users.Check(token, resource.Home, cancel);
+        var (user, problem) = await users.Check(token, resource, cancel);
         if (user is null)
         {
             return (null, problem ?? HttpProblems.NoUserToken);

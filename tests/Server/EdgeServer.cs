@@ -41,8 +41,11 @@ internal sealed class EdgeServer : IResourceDirectory, IUserTokens, IAdministrat
             IsDevelopment = true,
             Logging = logging => logging.AddProvider(Log),
         };
-        Host = ServerHost.Build(change?.Invoke(this, parts) ?? parts);
+        Parts = change?.Invoke(this, parts) ?? parts;
+        Host = ServerHost.Build(Parts);
     }
+
+    public ServerParts Parts { get; }
 
     public ServerHost Host { get; }
 
@@ -155,7 +158,7 @@ internal sealed class EdgeServer : IResourceDirectory, IUserTokens, IAdministrat
 
     public ValueTask<ServedResource?> FindByPort(int port, CancellationToken cancel) => new(_byPort.GetValueOrDefault(port));
 
-    public ValueTask<(Caller.User? User, Problem? Problem)> Check(string token, Home home, CancellationToken cancel) => new(token switch
+    public ValueTask<(Caller.User? User, Problem? Problem)> Check(string token, ServedResource resource, CancellationToken cancel) => new(token switch
     {
         "chatter" => (new Caller.User(new SubjectRef(7), "8:acs:r_u", ["chat"]), null),
         "talker" => (new Caller.User(new SubjectRef(8), "8:acs:r_v", ["voip"]), null),
@@ -203,6 +206,7 @@ internal sealed class EdgeServer : IResourceDirectory, IUserTokens, IAdministrat
             new("GET", "/open", "GetOpen", Access.Open, Echo),
             new("GET", "/slow", "Slow", Access.Open, Slow),
             new("GET", "/fault", "Fault", Access.Open, (_, _) => throw new InvalidOperationException("secret of the fault")),
+            new("GET", "/unavailable", "Unavailable", Access.Open, (_, _) => throw new StoreUnavailableException("The disk is full.", new IOException("secret"))),
             new("GET", "/late-fault", "LateFault", Access.Open, (_, _) => new(Reply.Json(200, new Unwritable(), TestJson.Default.Unwritable))),
             new("GET", "/busy", "Busy", Access.Open, (_, _) => new(Reply.Of(new Problem("/problems/test/busy", 429, "Later.") { RetryAfter = TimeSpan.FromSeconds(1.5) }))),
             new("GET", "/ours", "Ours", Access.Open, (_, _) => new(Reply.Of(Problem.Of(

@@ -94,6 +94,8 @@ public sealed class PipelineTests
     [InlineData("?api-version=", "MissingApiVersionParameter")]
     [InlineData("?api-version=2019-01-01", "UnsupportedApiVersionValue")]
     [InlineData("?api-version=2023-10-01%20", "UnsupportedApiVersionValue")]
+    [InlineData("?api-version=2023-10-01&api-version=2022-06-01", "InvalidQueryParameter")]
+    [InlineData("?api-version=2023-10-01&API-VERSION=2023-10-01", "InvalidQueryParameter")]
     public async Task A_version_that_the_operation_does_not_have_is_refused(string query, string code)
     {
         await using var server = await EdgeServer.Start();
@@ -464,7 +466,36 @@ public sealed class PipelineTests
         await AssertError(response, HttpStatusCode.InternalServerError, "InternalServerError", Header(response, "x-ms-request-id"));
         Assert.DoesNotContain("secret", await response.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
         Assert.Contains(server.Log.Lines, line => line.StartsWith("Error 1202", StringComparison.Ordinal) && line.Contains(Header(response, "x-ms-request-id"), StringComparison.Ordinal));
-        Assert.DoesNotContain(server.Log.Lines, line => line.Contains("secret=query", StringComparison.Ordinal));
+        Assert.DoesNotContain(server.Log.Lines, line => line.Contains("secret", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_store_that_cannot_be_written_is_a_503_that_asks_for_patience()
+    {
+        await using var server = await EdgeServer.Start();
+        using var client = server.Client();
+        using var response = await client.GetAsync("/unavailable", Cancel);
+        await AssertError(response, HttpStatusCode.ServiceUnavailable, "ServiceUnavailable", "Try again");
+        Assert.NotNull(response.Headers.RetryAfter?.Delta);
+        Assert.Contains(server.Log.Lines, line => line.Contains("disk is full", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_client_that_goes_away_is_no_fault_of_ours()
+    {
+        await using var server = await EdgeServer.Start();
+        using (var gone = new CancellationTokenSource())
+        using (var client = server.Client())
+        {
+            var slow = client.GetAsync("/slow", gone.Token);
+            await server.Entered.Task.WaitAsync(TimeSpan.FromSeconds(10), Cancel);
+            await gone.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => slow);
+        }
+
+        var line = await Eventually(() => server.Log.Lines.FirstOrDefault(line => line.Contains(" 1201 Slow", StringComparison.Ordinal)));
+        Assert.Contains("answered 499", line, StringComparison.Ordinal);
+        Assert.DoesNotContain(server.Log.Lines, line => line.StartsWith("Error", StringComparison.Ordinal));
     }
 
     [Fact]
