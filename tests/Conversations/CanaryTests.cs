@@ -142,6 +142,14 @@ public sealed class CanaryTests(CanaryTests.Aviary aviary) : IClassFixture<Canar
                 new { token = Plant("a Teams token"), appId = Plant("an application id"), userId = Plant("a Teams user id") });
             await wire.AsUser(Plant("an Entra token"), HttpMethod.Post, "/access/entra/:exchangeAccessToken?api-version=2025-06-30", new { });
             (await wire.AsApplication(HttpMethod.Delete, Target(id))).Is(204);
+
+            const string versionWithCustomIds = "2025-06-30";
+            var custom = (await wire.AsApplication(
+                HttpMethod.Post, $"/identities?api-version={versionWithCustomIds}", new { customId = Keep("a custom id that is kept") }))
+                .Is(201).Json.GetProperty("identity").GetProperty("id").GetString()!;
+            readBack.AppendLine(
+                (await wire.AsApplication(HttpMethod.Get, $"/identities/{Uri.EscapeDataString(custom)}?api-version={versionWithCustomIds}")).Is(200).Body);
+            ids.Add(("a user with a custom id", new WireUser(custom, "").Guid));
         }
 
         private async Task PlantInChat(Wire wire)

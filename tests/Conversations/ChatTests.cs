@@ -14,6 +14,9 @@ public sealed class ChatTests(SharedServer shared) : Conversation
     public Task Creating_a_thread_again_with_the_same_idempotency_token_gives_the_same_thread() => GoesWell();
 
     [Fact]
+    public Task An_idempotency_token_is_any_text_that_the_application_chooses() => GoesWell();
+
+    [Fact]
     public Task Text_and_html_come_back_as_they_were_sent() => GoesWell();
 
     [Fact]

@@ -20,6 +20,9 @@ public sealed class ParticipantTests(SharedServer shared) : Conversation
     public Task Someone_removed_reads_the_history_up_to_the_removal_and_nothing_later() => GoesWell();
 
     [Fact]
+    public Task The_instant_of_coming_and_going_is_exact_however_fast_the_others_write() => GoesWell();
+
+    [Fact]
     public Task A_removed_person_does_not_see_edits_made_after_the_removal() => GoesWell();
 
     [Fact]

@@ -75,6 +75,15 @@ scenario("Creating a thread again with the same idempotency token gives the same
   assert.notEqual((await create(ada, crypto.randomUUID())).chatThread.id, first.chatThread.id);
 });
 
+scenario("An idempotency token is any text that the application chooses", async () => {
+  const ada = await here.person("Ada");
+  // The contract calls it an opaque string and only recommends a UUID.
+  const create = idempotencyToken => ada.chat.createChatThread({ topic: "Order" }, { idempotencyToken });
+  const first = await create("order-42");
+  assert.equal((await create("order-42")).chatThread.id, first.chatThread.id);
+  assert.notEqual((await create("order-43")).chatThread.id, first.chatThread.id);
+});
+
 scenario("Text and html come back as they were sent", async () => {
   const [ada, bo] = await here.people("Ada", "Bo");
   const thread = await ada.startThread("Ünïcödé 🎈 \"quoted\" & <angled>", bo);

@@ -90,6 +90,21 @@ scenario("Someone removed reads the history up to the removal and nothing later"
   assert.deepEqual(ids(await all(ada.in(thread).listParticipants())), [ada.id]);
 });
 
+scenario("The instant of coming and going is exact however fast the others write", async () => {
+  const [ada, early, late] = await here.people("Ada", "Early", "Late");
+  const thread = await ada.startThread("All at once", early);
+  const said = Array.from({ length: 60 }, (_, index) => String(index));
+  await Promise.all(said.map(text => ada.say(thread, text)));
+  await Promise.all([
+    ada.in(thread).removeParticipant(early.user),
+    ada.in(thread).addParticipants({ participants: [late.asParticipant()] }),
+  ]);
+  await ada.say(thread, "after");
+  // Message ids count on when many come in one millisecond; that must not move the border.
+  assert.deepEqual(texts(await history(early, thread)).sort(), [...said].sort(), "all that was said before the removal");
+  assert.deepEqual(texts(await history(late, thread)), ["after"], "nothing that was said before the arrival");
+});
+
 scenario("A removed person does not see edits made after the removal", async () => {
   const [ada, bo] = await here.people("Ada", "Bo");
   const thread = await ada.startThread("Frozen", bo);
