@@ -114,9 +114,7 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
             return;
         }
 
-        var name = table.RowId ?? $"({table.KeyList})";
-        var selected = table.RowId ?? table.KeyList;
-        var rows = $"WHERE {name} IN (SELECT {selected} FROM {table.Kind.Table} WHERE {condition} LIMIT ?3)";
+        var rows = $"WHERE ({table.RowName}) IN (SELECT {table.RowName} FROM {table.Kind.Table} WHERE {condition} LIMIT ?3)";
         var statement = session.Prepare(
             table.Kind.Erasure == ErasureRule.Delete
                 ? $"DELETE FROM {table.Kind.Table} {rows}"

@@ -17,8 +17,11 @@ internal sealed class SqliteTable
         var all = string.Join(", ", columns);
         _keyMatch = string.Join(" AND ", keys.Select((name, i) => $"{name} = ?{i + 1}")) + $" AND resource = ?{resourceAt}";
         Head = $"{kind.Table}_head";
-        RowId = kind.Layout == Layout.Append ? "rowid" : kind.ReferenceColumn >= 0 ? columns[kind.ReferenceColumn] : null;
         KeyList = string.Join(", ", keys);
+        RowName = kind.Layout == Layout.Append ? "rowid"
+            : kind.ReferenceColumn >= 0 ? columns[kind.ReferenceColumn]
+            : kind.ParentColumn < 0 ? $"resource, {KeyList}"
+            : KeyList;
 
         Insert = $"INSERT INTO {kind.Table} (resource, {all}, version, payload) VALUES ({string.Join(", ", Enumerable.Range(1, columns.Count + 3).Select(i => $"?{i}"))})";
         Exists = $"SELECT 1 FROM {kind.Table} WHERE {_keyMatch}";
@@ -44,8 +47,8 @@ internal sealed class SqliteTable
 
     public string Head { get; }
 
-    /// <summary>What names a row for deleting it in batches, or null when the key does.</summary>
-    public string? RowId { get; }
+    /// <summary>The columns that name one row among all of the table, those of other resources included.</summary>
+    public string RowName { get; }
 
     public string KeyList { get; }
 
@@ -78,9 +81,7 @@ internal sealed class SqliteTable
 
     /// <summary>Deletes at most <c>?2</c> rows whose column has the value <c>?1</c>.</summary>
     public string DeleteWhere(string column) =>
-        RowId is { } rowId
-            ? $"DELETE FROM {Kind.Table} WHERE {rowId} IN (SELECT {rowId} FROM {Kind.Table} WHERE {column} = ?1 LIMIT ?2)"
-            : $"DELETE FROM {Kind.Table} WHERE ({KeyList}) IN (SELECT {KeyList} FROM {Kind.Table} WHERE {column} = ?1 LIMIT ?2)";
+        $"DELETE FROM {Kind.Table} WHERE ({RowName}) IN (SELECT {RowName} FROM {Kind.Table} WHERE {column} = ?1 LIMIT ?2)";
 
     /// <summary>The statements that make the table and what belongs to it.</summary>
     public IEnumerable<string> Definitions()
@@ -98,8 +99,7 @@ internal sealed class SqliteTable
         }
         else
         {
-            var key = Kind.ParentColumn < 0 ? $"resource, {KeyList}" : KeyList;
-            yield return $"CREATE TABLE {Kind.Table} ({body}, PRIMARY KEY ({key})) WITHOUT ROWID";
+            yield return $"CREATE TABLE {Kind.Table} ({body}, PRIMARY KEY ({RowName})) WITHOUT ROWID";
         }
     }
 
