@@ -53,5 +53,5 @@ internal static class ServeCommand
     /// <param name="terminal">For what the server prints.</param>
     /// <param name="cancel">Set by SIGTERM and SIGINT.</param>
     private static Task<int> Serve(string? data, int? basePort, string? configuration, Terminal terminal, CancellationToken cancel) =>
-        throw new CommandFailure($"This build has no server yet that could serve {data ?? configuration} from port {basePort}.");
+        Node.Serve(new ServeRequest(data, basePort, configuration), terminal.Output, cancel);
 }

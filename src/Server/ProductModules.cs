@@ -1,0 +1,32 @@
+using Domicile.Modules.Administration;
+using Domicile.Modules.Chat;
+using Domicile.Modules.Http;
+using Domicile.Modules.Identity;
+using Domicile.Residency;
+
+namespace Domicile.Server;
+
+/// <summary>The modules of the product, in one visible list. This is the only place that knows every module.</summary>
+public static class ProductModules
+{
+    /// <summary>Every module, in order.</summary>
+    public static IReadOnlyList<IModule> All { get; } =
+    [
+        new AdministrationModule(),
+        new IdentityModule(),
+        new ChatModule(),
+    ];
+
+    /// <summary>Everything that the product keeps, checked.</summary>
+    /// <exception cref="CatalogueException">The declarations do not hold together.</exception>
+    public static Catalogue Catalogue()
+    {
+        var catalogue = new Catalogue();
+        foreach (var module in All)
+        {
+            module.Describe(catalogue);
+        }
+
+        return catalogue.Close();
+    }
+}

@@ -1,0 +1,7 @@
+namespace Domicile.Server;
+
+/// <summary>What was asked for when a server was started.</summary>
+/// <param name="DataDirectory">Where the data is; with a configuration it may be named there instead.</param>
+/// <param name="BasePort">Development mode: the first port; 0 takes free ones, null the ones that are remembered.</param>
+/// <param name="ConfigurationFile">The configuration of a production server; null for development mode.</param>
+public sealed record ServeRequest(string? DataDirectory, int? BasePort, string? ConfigurationFile);
