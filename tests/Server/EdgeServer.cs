@@ -207,7 +207,7 @@ internal sealed class EdgeServer : IResourceDirectory, IUserTokens, IAdministrat
             new("GET", "/slow", "Slow", Access.Open, Slow),
             new("GET", "/fault", "Fault", Access.Open, (_, _) => throw new InvalidOperationException("secret of the fault")),
             new("GET", "/unavailable", "Unavailable", Access.Open, (_, _) => throw new StoreUnavailableException("The disk is full.", new IOException("secret"))),
-            new("GET", "/late-fault", "LateFault", Access.Open, (_, _) => new(Reply.Json(200, new Unwritable(), TestJson.Default.Unwritable))),
+            new("GET", "/late-fault", "LateFault", Access.Open, (_, _) => new(Reply.Json(200, new Unwritable(), EdgeJson.Default.Unwritable))),
             new("GET", "/busy", "Busy", Access.Open, (_, _) => new(Reply.Of(new Problem("/problems/test/busy", 429, "Later.") { RetryAfter = TimeSpan.FromSeconds(1.5) }))),
             new("GET", "/ours", "Ours", Access.Open, (_, _) => new(Reply.Of(Problem.Of(
                 [new("/problems/test/a", 422, "A is wrong.") { Target = "a" }, new("/problems/test/b", 422, "B is wrong.") { Target = "b" }])))) { Errors = ErrorShape.ProblemDetails },
@@ -219,11 +219,11 @@ internal sealed class EdgeServer : IResourceDirectory, IUserTokens, IAdministrat
     private static ValueTask<Reply> Echo(Call call, CancellationToken cancel)
     {
         var id = call.Operation.Path.Contains("{id}", StringComparison.Ordinal) ? call.Route("id") : null;
-        return new(Reply.Json(200, new Echoed(call.Operation.Name, id, call.Query("q"), Encoding.UTF8.GetString(call.Body.Span), call.ApiVersion, call.Origin), TestJson.Default.Echoed));
+        return new(Reply.Json(200, new Echoed(call.Operation.Name, id, call.Query("q"), Encoding.UTF8.GetString(call.Body.Span), call.ApiVersion, call.Origin), EdgeJson.Default.Echoed));
     }
 
     private static ValueTask<Reply> AdminEcho(Call call, CancellationToken cancel) =>
-        new(Reply.Json(200, new Echoed(call.Operation.Name, call.Geography.Name, null, "", call.ApiVersion, call.Origin), TestJson.Default.Echoed));
+        new(Reply.Json(200, new Echoed(call.Operation.Name, call.Geography.Name, null, "", call.ApiVersion, call.Origin), EdgeJson.Default.Echoed));
 
     private async ValueTask<Reply> Slow(Call call, CancellationToken cancel)
     {

@@ -617,7 +617,7 @@ public sealed class PipelineTests
     }
 
     private static async Task<Echoed> Read(HttpResponseMessage response) =>
-        await response.Content.ReadFromJsonAsync(TestJson.Default.Echoed, Cancel) ?? throw new InvalidOperationException("No echo.");
+        await response.Content.ReadFromJsonAsync(EdgeJson.Default.Echoed, Cancel) ?? throw new InvalidOperationException("No echo.");
 
     private static string Header(HttpResponseMessage response, string name) => string.Join(", ", response.Headers.GetValues(name));
 

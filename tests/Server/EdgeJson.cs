@@ -14,4 +14,4 @@ internal sealed record Unwritable
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(Echoed))]
 [JsonSerializable(typeof(Unwritable))]
-internal sealed partial class TestJson : JsonSerializerContext;
+internal sealed partial class EdgeJson : JsonSerializerContext;
