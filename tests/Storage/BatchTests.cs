@@ -26,20 +26,20 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     public async Task A_text_key_of_any_characters_finds_its_record(string name)
     {
         await Commit(b => b.Insert(Setting(name)));
-        Assert.Equal(name, (await Store.Get<Setting>([name, 0], Cancel))?.Name);
-        Assert.Equal(name, Assert.Single(await Store.Range<Setting>(name).Open(Cancel)).Name);
+        Assert.Equal(name, (await Store.Get<Setting>([Text(name), 0], Cancel))?.Name);
+        Assert.Equal(name, Assert.Single(await Store.Range<Setting>(Text(name)).Open(Cancel)).Name);
     }
 
     [Fact]
-    public async Task A_missing_record_is_null() => Assert.Null(await Store.Get<Setting>(["nothing", 0], Cancel));
+    public async Task A_missing_record_is_null() => Assert.Null(await Store.Get<Setting>([Text("nothing"), 0], Cancel));
 
     [Fact]
     public async Task A_put_replaces_columns_and_content_and_raises_the_version()
     {
         await Commit(b => b.Insert(Setting("a")));
-        var read = await Store.Get<Setting>(["a", 0], Cancel);
+        var read = await Store.Get<Setting>([Text("a"), 0], Cancel);
         await Commit(b => b.Put(read! with { Number = 8, Value = "w" }));
-        Assert.Equal(new Setting { Name = "a", Part = 0, Number = 8, Value = "w", Version = 2 }, await Store.Get<Setting>(["a", 0], Cancel));
+        Assert.Equal(new Setting { Name = "a", Part = 0, Number = 8, Value = "w", Version = 2 }, await Store.Get<Setting>([Text("a"), 0], Cancel));
     }
 
     [Fact]
@@ -67,18 +67,18 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     public async Task A_put_of_what_was_changed_since_is_refused()
     {
         await Commit(b => b.Insert(Setting("a")));
-        var first = await Store.Get<Setting>(["a", 0], Cancel);
+        var first = await Store.Get<Setting>([Text("a"), 0], Cancel);
         await Commit(b => b.Put(first! with { Value = "second" }));
         Assert.Equal(StorageProblems.Changed, await Refuse(b => b.Put(first! with { Value = "third" })));
-        Assert.Equal("second", (await Store.Get<Setting>(["a", 0], Cancel))!.Value);
+        Assert.Equal("second", (await Store.Get<Setting>([Text("a"), 0], Cancel))!.Value);
     }
 
     [Fact]
     public async Task A_put_of_what_is_gone_is_refused_as_the_caller_says()
     {
         await Commit(b => b.Insert(Setting("a")));
-        var read = await Store.Get<Setting>(["a", 0], Cancel);
-        await Commit(b => b.Delete<Setting>(["a", 0]));
+        var read = await Store.Get<Setting>([Text("a"), 0], Cancel);
+        await Commit(b => b.Delete<Setting>([Text("a"), 0]));
         Assert.Equal(StorageProblems.Missing, await Refuse(b => b.Put(read!)));
         Assert.Equal(Refused, await Refuse(b => b.Put(read!, Refused)));
     }
@@ -89,7 +89,7 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
         await Commit(b => b.Insert(Setting("a")));
         Assert.Equal(StorageProblems.Exists, await Refuse(b => b.Insert(Setting("a", "other"))));
         Assert.Equal(Refused, await Refuse(b => b.Insert(Setting("a", "other"), Refused)));
-        Assert.Equal("v", (await Store.Get<Setting>(["a", 0], Cancel))!.Value);
+        Assert.Equal("v", (await Store.Get<Setting>([Text("a"), 0], Cancel))!.Value);
     }
 
     [Fact]
@@ -104,7 +104,7 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     public async Task A_root_that_was_refused_can_be_inserted_again()
     {
         var key = Home.References.Next<Room>();
-        await Refuse(b => b.Require<Setting>(["absent", 0], Refused).Insert(new Room { Key = key, Name = "n", Topic = "again" }));
+        await Refuse(b => b.Require<Setting>([Text("absent"), 0], Refused).Insert(new Room { Key = key, Name = "n", Topic = "again" }));
         await Commit(b => b.Insert(new Room { Key = key, Name = "n", Topic = "again" }));
         Assert.Equal("again", (await Store.Get<Room>([key], Cancel))!.Topic);
     }
@@ -112,27 +112,27 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     [Fact]
     public async Task A_delete_that_finds_nothing_is_fine_unless_the_caller_minds()
     {
-        await Commit(b => b.Delete<Setting>(["a", 0]));
-        Assert.Equal(Refused, await Refuse(b => b.Delete<Setting>(["a", 0], Refused)));
+        await Commit(b => b.Delete<Setting>([Text("a"), 0]));
+        Assert.Equal(Refused, await Refuse(b => b.Delete<Setting>([Text("a"), 0], Refused)));
     }
 
     [Fact]
     public async Task A_deleted_record_can_be_inserted_again()
     {
         await Commit(b => b.Insert(Setting("a", "one")));
-        await Commit(b => b.Delete<Setting>(["a", 0]));
+        await Commit(b => b.Delete<Setting>([Text("a"), 0]));
         await Commit(b => b.Insert(Setting("a", "two")));
-        Assert.Equal("two", (await Store.Get<Setting>(["a", 0], Cancel))!.Value);
+        Assert.Equal("two", (await Store.Get<Setting>([Text("a"), 0], Cancel))!.Value);
     }
 
     [Fact]
     public async Task A_batch_is_applied_whole_or_not_at_all()
     {
         await Commit(b => b.Insert(Setting("taken")));
-        Assert.Equal(StorageProblems.Exists, await Refuse(b => b.Insert(Setting("new")).Delete<Setting>(["taken", 0]).Insert(Setting("taken"))));
-        Assert.Null(await Store.Get<Setting>(["new", 0], Cancel));
-        Assert.NotNull(await Store.Get<Setting>(["taken", 0], Cancel));
-        await Commit(b => b.Insert(Setting("x")).Insert(Setting("y")).Delete<Setting>(["taken", 0]));
+        Assert.Equal(StorageProblems.Exists, await Refuse(b => b.Insert(Setting("new")).Delete<Setting>([Text("taken"), 0]).Insert(Setting("taken"))));
+        Assert.Null(await Store.Get<Setting>([Text("new"), 0], Cancel));
+        Assert.NotNull(await Store.Get<Setting>([Text("taken"), 0], Cancel));
+        await Commit(b => b.Insert(Setting("x")).Insert(Setting("y")).Delete<Setting>([Text("taken"), 0]));
         Assert.Equal(["x", "y"], (await Store.Range<Setting>().Open(Cancel)).Select(setting => setting.Name));
     }
 
@@ -140,7 +140,7 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     public async Task Two_inserts_of_one_key_in_a_batch_are_refused()
     {
         Assert.Equal(StorageProblems.Exists, await Refuse(b => b.Insert(Setting("twice")).Insert(Setting("twice"))));
-        Assert.Null(await Store.Get<Setting>(["twice", 0], Cancel));
+        Assert.Null(await Store.Get<Setting>([Text("twice"), 0], Cancel));
     }
 
     [Fact]
@@ -168,8 +168,8 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     [Fact]
     public async Task Checks_see_what_was_there_before_the_batch()
     {
-        Assert.Equal(Refused, await Refuse(b => b.Insert(Setting("self")).Require<Setting>(["self", 0], Refused)));
-        await Commit(b => b.Forbid<Setting>(["self", 0], Refused).Insert(Setting("self")));
+        Assert.Equal(Refused, await Refuse(b => b.Insert(Setting("self")).Require<Setting>([Text("self"), 0], Refused)));
+        await Commit(b => b.Forbid<Setting>([Text("self"), 0], Refused).Insert(Setting("self")));
     }
 
     [Fact]
@@ -254,13 +254,13 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     public async Task Resources_with_the_same_keys_do_not_meet()
     {
         await Commit(b => b.Insert(Setting("a", "mine")));
-        Assert.Null(await Fixture.Neighbour.Store.Get<Setting>(["a", 0], Cancel));
+        Assert.Null(await Fixture.Neighbour.Store.Get<Setting>([Text("a"), 0], Cancel));
         Assert.Empty(await Fixture.Neighbour.Store.Range<Setting>().Open(Cancel));
         await Commit(b => b.Insert(Setting("a", "theirs")), Fixture.Neighbour);
-        Assert.Equal("mine", (await Store.Get<Setting>(["a", 0], Cancel))!.Value);
-        await Commit(b => b.Delete<Setting>(["a", 0]), Fixture.Neighbour);
-        Assert.Equal("mine", (await Store.Get<Setting>(["a", 0], Cancel))!.Value);
-        var mine = await Store.Get<Setting>(["a", 0], Cancel);
+        Assert.Equal("mine", (await Store.Get<Setting>([Text("a"), 0], Cancel))!.Value);
+        await Commit(b => b.Delete<Setting>([Text("a"), 0]), Fixture.Neighbour);
+        Assert.Equal("mine", (await Store.Get<Setting>([Text("a"), 0], Cancel))!.Value);
+        var mine = await Store.Get<Setting>([Text("a"), 0], Cancel);
         await Refuse(b => b.Put(mine!), Fixture.Neighbour);
 
         var room = await Room();
@@ -293,7 +293,7 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     {
         var store = Store;
         await Fixture.Close();
-        Assert.Equal(StorageProblems.Unavailable, (await store.Commit(b => b.Delete<Setting>(["a", 0]), Cancel)).Refused);
+        Assert.Equal(StorageProblems.Unavailable, (await store.Commit(b => b.Delete<Setting>([Text("a"), 0]), Cancel)).Refused);
         await Fixture.Open();
     }
 
@@ -302,6 +302,6 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     {
         await Task.WhenAll(Enumerable.Range(0, 100).Select(i => Commit(b => b.Insert(Setting("n", $"{i}", i)))));
         await Fixture.Restart();
-        Assert.Equal(Enumerable.Range(0, 100).Select(i => $"{i}"), (await Store.Range<Setting>("n").Open(Cancel)).Select(setting => setting.Value));
+        Assert.Equal(Enumerable.Range(0, 100).Select(i => $"{i}"), (await Store.Range<Setting>(Text("n")).Open(Cancel)).Select(setting => setting.Value));
     }
 }

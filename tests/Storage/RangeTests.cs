@@ -94,9 +94,9 @@ public abstract class RangeTests(StoreFixture fixture) : StoreTests(fixture)
         await Commit(b => b
             .Insert(new Setting { Name = "a", Part = 2 }).Insert(new Setting { Name = "a", Part = -1 }).Insert(new Setting { Name = "b", Part = 1 })
             .Insert(new Setting { Name = "aa", Part = 1 }));
-        Assert.Equal([-1L, 2L], (await Store.Range<Setting>("a").Open(Cancel)).Select(setting => setting.Part));
+        Assert.Equal([-1L, 2L], (await Store.Range<Setting>(Text("a")).Open(Cancel)).Select(setting => setting.Part));
         Assert.Equal(["a", "a", "aa", "b"], (await Store.Range<Setting>().Open(Cancel)).Select(setting => setting.Name));
-        Assert.Equal(["aa", "b"], (await Store.Range<Setting>().After("a").Open(Cancel)).Select(setting => setting.Name));
+        Assert.Equal(["aa", "b"], (await Store.Range<Setting>().After(Text("a")).Open(Cancel)).Select(setting => setting.Name));
     }
 
     [Fact]
@@ -104,8 +104,8 @@ public abstract class RangeTests(StoreFixture fixture) : StoreTests(fixture)
     {
         var room = await Room("one");
         await Room("one", home: Fixture.Neighbour);
-        Assert.Equal(room, Assert.Single(await Store.Lookup<Room>(nameof(Storage.Room.Name), "one", 10, Cancel)).Key);
-        Assert.Empty(await Store.Lookup<Room>(nameof(Storage.Room.Name), "two", 10, Cancel));
+        Assert.Equal(room, Assert.Single(await Store.Lookup<Room>(nameof(Storage.Room.Name), Text("one"), 10, Cancel)).Key);
+        Assert.Empty(await Store.Lookup<Room>(nameof(Storage.Room.Name), Text("two"), 10, Cancel));
         var person = await Person();
         await Commit(b => b.Insert(new Letter { Key = new(1), Writer = person, Text = "a" }).Insert(new Letter { Key = new(2), Writer = person, Text = "b" }));
         Assert.Equal(["a", "b"], (await Store.Lookup<Letter>(nameof(Letter.Writer), person, 10, Cancel)).Select(letter => letter.Text).Order());

@@ -202,7 +202,7 @@ public abstract class RemovalTests(StoreFixture fixture) : StoreTests(fixture)
     public async Task An_erasure_that_began_with_a_batch_is_refused_with_it_and_told_with_it()
     {
         var person = await Person();
-        var problem = await Home.EraseSubject(person, b => b.Require<Setting>(["absent", 0], Refused), Cancel);
+        var problem = await Home.EraseSubject(person, b => b.Require<Setting>([Text("absent"), 0], Refused), Cancel);
         Assert.Equal(Refused, problem);
         Assert.True(await HasKey(KeyName.Of(person)));
         Assert.Equal(0, await Fixture.Rows("engine_purge"));
@@ -212,7 +212,7 @@ public abstract class RemovalTests(StoreFixture fixture) : StoreTests(fixture)
         var told = new List<FeedEntry>();
         Store.Feed.Observe(told.AddRange);
         await Commit(b => b.Insert(new Setting { Name = "account", Part = 0 }));
-        Assert.Null(await Home.EraseSubject(person, b => b.Delete<Setting>(["account", 0], Refused), Cancel));
+        Assert.Null(await Home.EraseSubject(person, b => b.Delete<Setting>([Text("account"), 0], Refused), Cancel));
         Assert.Equal(Change.Deleted, told[^1].Change);
         Assert.False(await HasKey(KeyName.Of(person)));
     }
@@ -255,7 +255,7 @@ public abstract class RemovalTests(StoreFixture fixture) : StoreTests(fixture)
 
         await Unit.Administration.Remove(home, Cancel);
         Assert.Null(await Unit.Administration.Find(home.ResourceId, Cancel));
-        Assert.Null(await home.Store.Get<Setting>(["a", 0], Cancel));
+        Assert.Null(await home.Store.Get<Setting>([Text("a"), 0], Cancel));
         Assert.Equal(StorageProblems.Gone, await Refuse(b => b.Insert(new Setting { Name = "late", Part = 0 }), home));
         Assert.Empty(await Unit.KeyStore.OfResource(number, Cancel));
         await Unit.Housekeeping.Purge(Cancel);
@@ -265,7 +265,7 @@ public abstract class RemovalTests(StoreFixture fixture) : StoreTests(fixture)
         }
 
         Assert.Equal(0, await Fixture.Rows("test_line_head") + await Fixture.Rows("engine_purge"));
-        Assert.Equal("kept", (await Fixture.Neighbour.Store.Get<Setting>(["a", 0], Cancel))!.Value);
+        Assert.Equal("kept", (await Fixture.Neighbour.Store.Get<Setting>([Text("a"), 0], Cancel))!.Value);
         Assert.NotNull(await Fixture.Neighbour.Store.Get<Room>([theirs], Cancel));
         Assert.Equal(keysBefore + 1, (await Unit.KeyStore.OfResource(Fixture.Neighbour.Resource.Number, Cancel)).Count);
     }
@@ -282,7 +282,7 @@ public abstract class RemovalTests(StoreFixture fixture) : StoreTests(fixture)
         await Unit.Housekeeping.Purge(Cancel);
         await Fixture.Restart();
         Assert.Equal(fresh.Resource, Home.Resource);
-        Assert.Equal("new", (await Store.Get<Setting>(["a", 0], Cancel))!.Value);
+        Assert.Equal("new", (await Store.Get<Setting>([Text("a"), 0], Cancel))!.Value);
         Assert.Equal(1, await Fixture.Rows("test_setting"));
     }
 

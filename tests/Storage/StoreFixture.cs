@@ -55,6 +55,15 @@ public abstract class StoreFixture : IAsyncDisposable
         await Open(catalogue);
     }
 
+    /// <summary>Waits for something that happens on another thread, for as long as the test may take.</summary>
+    public static async Task Until(Func<bool> holds)
+    {
+        while (!holds())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TestContext.Current.CancellationToken);
+        }
+    }
+
     /// <summary>Rows of a table, over all resources.</summary>
     public ValueTask<long> Rows(string table, string where = "1 = 1") =>
         Store.Query(
@@ -122,6 +131,8 @@ public abstract class StoreTests(StoreFixture fixture) : IAsyncLifetime
         GC.SuppressFinalize(this);
         await Fixture.DisposeAsync();
     }
+
+    protected static ColumnValue Text(string text) => ColumnValue.Of(text);
 
     /// <summary>A batch that must succeed.</summary>
     protected async Task<Outcome> Commit(Action<Batch> build, Home? home = null)

@@ -98,27 +98,35 @@ public sealed class KeyRing(KeyVault vault, int capacity = 16_384)
     private async ValueTask<byte[]?> Read(KeyName name, CancellationToken cancel)
     {
         // Whoever asks after something was dropped does not join a flight from before: it may carry what was destroyed.
-        var flight = _reading.GetOrAdd((name, _keys.Version), static (flight, ring) => ring.ReadFromVault(flight.Name, flight.Version), this);
+        var slot = (name, _keys.Version);
+        var mine = new TaskCompletionSource<byte[]?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var flight = _reading.GetOrAdd(slot, mine.Task);
+        if (flight == mine.Task)
+        {
+            // Its place in the table is taken before it begins, so that its end finds it there.
+            _ = Fly(slot, mine);
+        }
+
         return await flight.WaitAsync(cancel);
     }
 
-    private async Task<byte[]?> ReadFromVault(KeyName name, long version)
+    private async Task Fly((KeyName Name, long Version) slot, TaskCompletionSource<byte[]?> flight)
     {
-        // Off the caller's stack, so that the flight is in the table before it ends.
-        await Task.Yield();
         try
         {
-            if (await Vault.Find([name], CancellationToken.None) is not [var found])
+            var key = await Vault.Find([slot.Name], CancellationToken.None) is [var found] ? found.Key : null;
+            if (key is not null)
             {
-                return null;
+                _keys.AddUnlessDropped(slot.Name, key, slot.Version);
             }
 
-            _keys.AddUnlessDropped(name, found.Key, version);
-            return found.Key;
+            _reading.TryRemove(slot, out _);
+            flight.SetResult(key);
         }
-        finally
+        catch (Exception fault)
         {
-            _reading.TryRemove((name, version), out _);
+            _reading.TryRemove(slot, out _);
+            flight.SetException(fault);
         }
     }
 }

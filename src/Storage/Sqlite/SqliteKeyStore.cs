@@ -173,6 +173,14 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
         }
     }
 
+    /// <summary>Runs something in the writer's session; for tests that make the disk full.</summary>
+    internal async Task<T> OnWriter<T>(Func<SqliteSession, T> run, CancellationToken cancel)
+    {
+        var work = new SqliteWork<T>(run);
+        await _writer.Enqueue(work, cancel);
+        return await work.Done;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _writer.DisposeAsync();

@@ -223,6 +223,9 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         _readers.Dispose();
     }
 
+    /// <summary>Runs something in the writer's session; for tests that make the disk full.</summary>
+    internal Task<T> OnWriter<T>(Func<SqliteSession, T> run, CancellationToken cancel) => Write(run, cancel);
+
     /// <summary>Carries out a plan on the writer's thread: looks first, then writes, so that a refusal leaves no trace.</summary>
     internal EngineOutcome Apply(SqliteSession session, Plan plan, List<FeedEntry> entries)
     {
