@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace Domicile.Server;
 
 /// <summary>A running server: its geographies, each with its scale unit, and the web server in front of them.</summary>
-public sealed partial class Node : IAsyncDisposable
+public sealed class Node : IAsyncDisposable
 {
     private static readonly string[] DevelopmentGeographies = ["Europe", "United States", "India", "Asia Pacific"];
     private readonly List<ScaleUnit> _units = [];
@@ -19,6 +19,7 @@ public sealed partial class Node : IAsyncDisposable
     private ServiceProvider? _services;
     private ServerCertificates? _certificates;
     private ServerHost? _host;
+    private AdministratorCredential? _credential;
 
     private Node(string directory, TimeProvider clock, ILoggerFactory loggers)
     {
@@ -36,7 +37,9 @@ public sealed partial class Node : IAsyncDisposable
     public static async Task<int> Serve(ServeRequest request, TextWriter output, CancellationToken cancel)
     {
         using var loggers = LoggerFactory.Create(Log);
-        await using var node = await StartDevelopment(request.DataDirectory!, request.BasePort, output, TimeProvider.System, loggers, cancel);
+        await using var node = request.ConfigurationFile is { } file
+            ? await StartProduction(OptionsReader.Read(file, Variables()), output, TimeProvider.System, loggers, cancel)
+            : await StartDevelopment(request.DataDirectory!, request.BasePort, output, TimeProvider.System, loggers, cancel);
         await node._host!.RunUntilStopped(cancel);
         return 0;
     }
@@ -70,22 +73,25 @@ public sealed partial class Node : IAsyncDisposable
         {
             var ports = Guarded(directory, () => DevelopmentPorts.Open(directory, basePort));
             ports.CheckFree(DevelopmentGeographies.Length);
-            Guarded(directory, () =>
-            {
-                SecretFile.CreateDirectory(directory);
-                return true;
-            });
-            await node.OpenUnits(cancel);
+            MakeDirectory(directory);
+            await node.OpenUnits(DevelopmentGeographies.Select(Geography.Parse).Select(geography => new ScaleUnitOptions(geography, Path.Combine(directory, geography.Slug))), cancel);
             var certificate = Guarded(directory, () => DevelopmentAuthority.Open(directory, clock));
             node._certificates = ServerCertificates.ForDevelopment(certificate, loggers.CreateLogger<ServerCertificates>());
-            var connectionStrings = await node.Compose(ports, cancel);
-            await node._host!.Start(cancel);
+            var parts = await node.Compose(ports, isDevelopment: true, cancel);
+            node._host = ServerHost.Build(parts);
+            ports.Attach(node._host.Listeners);
+            var origins = node._units.Select((unit, i) => new AdminOrigin(unit.Options.Geography.Name, ports.OpenAdministration(unit.Options.Geography, i))).ToList();
+            var connectionStrings = new List<ConnectionStringEntry>();
             foreach (var unit in node._units)
             {
-                unit.Housekeeping.Start();
+                connectionStrings.AddRange(await node.OpenResources(unit.Own, ports, cancel));
             }
 
-            await Banner.Write(output, directory, certificate.AuthorityPath, connectionStrings);
+            ports.Save();
+            node.WriteAdmin("ca.pem", origins);
+            NodeFiles.WriteConnectionStrings(directory, connectionStrings);
+            await node.Start(cancel);
+            await Banner.WriteDevelopment(output, directory, certificate, connectionStrings);
             return node;
         }
         catch
@@ -95,13 +101,38 @@ public sealed partial class Node : IAsyncDisposable
         }
     }
 
-    private async Task OpenUnits(CancellationToken cancel)
+    private static async Task<Node> StartProduction(ServeOptions options, TextWriter output, TimeProvider clock, ILoggerFactory loggers, CancellationToken cancel)
+    {
+        if (options.Geographies.FirstOrDefault(pair => pair.Value.Stores.Count > 1) is { Key: { } crowded })
+        {
+            throw new StartupException($"geographies.{crowded}.stores names several scale units; this version runs one for each geography.");
+        }
+
+        var node = new Node(options.Data, clock, loggers);
+        try
+        {
+            MakeDirectory(options.Data);
+            node._certificates = ServerCertificates.FromFiles(options.CertificateFiles(), clock, loggers.CreateLogger<ServerCertificates>());
+            await node.OpenUnits(options.Geographies.Select(pair => new ScaleUnitOptions(pair.Key, pair.Value.Stores[0].Sqlite) { RootKeyFile = pair.Value.RootKey }), cancel);
+            node._host = await ServerHost.BuildProduction(options, await node.Compose(new ProductionOrigins(options), isDevelopment: false, cancel));
+            var origins = options.Geographies.Select(pair => new AdminOrigin(pair.Key.Name, $"https://{pair.Value.Administration.Name}:{pair.Value.Administration.Listen.Port}")).ToList();
+            node.WriteAdmin(null, origins);
+            await node.Start(cancel);
+            await Banner.WriteProduction(output, options);
+            return node;
+        }
+        catch
+        {
+            await node.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task OpenUnits(IEnumerable<ScaleUnitOptions> units, CancellationToken cancel)
     {
         var catalogue = ProductModules.Catalogue();
-        foreach (var name in DevelopmentGeographies)
+        foreach (var options in units)
         {
-            var geography = Geography.Parse(name);
-            var options = new ScaleUnitOptions(geography, Path.Combine(_directory, geography.Slug));
             try
             {
                 _units.Add(await ScaleUnit.Open(options, catalogue, _clock, _loggers.CreateLogger<ScaleUnit>(), cancel));
@@ -110,54 +141,52 @@ public sealed partial class Node : IAsyncDisposable
             {
                 throw new StartupException(refused.Message);
             }
-            catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+            catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or StoreUnavailableException)
             {
-                throw Unusable(_directory);
+                throw Unusable(options.Directory);
             }
         }
     }
 
-    private async Task<IReadOnlyList<ConnectionStringEntry>> Compose(DevelopmentPorts ports, CancellationToken cancel)
+    private async Task<ServerParts> Compose(IResourceOrigins origins, bool isDevelopment, CancellationToken cancel)
     {
-        var homes = _units.Select(unit => unit.Own).ToList();
-        var credential = NodeFiles.Credential(_directory);
+        _credential = Guarded(_directory, () => NodeFiles.Credential(_directory));
         var services = new ServiceCollection()
             .AddSingleton(_clock)
-            .AddSingleton<IResourceOrigins>(ports)
-            .AddSingleton(credential)
-            .AddSingleton(new AdministrationMode(IsDevelopment: true));
+            .AddSingleton(origins)
+            .AddSingleton(_credential)
+            .AddSingleton(new AdministrationMode(isDevelopment));
         foreach (var module in ProductModules.All)
         {
             module.AddServices(services);
         }
 
         _services = services.BuildServiceProvider();
-        await AdministrationModule.Prepare(_services, homes, cancel);
-        _host = ServerHost.Build(new ServerParts
+        await AdministrationModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
+        return new ServerParts
         {
             Operations = [.. ProductModules.All.SelectMany(module => module.Operations(_services))],
             Directory = _services.GetRequiredService<IResourceDirectory>(),
             UserTokens = _services.GetRequiredService<IUserTokens>(),
             AdministratorTokens = _services.GetRequiredService<IAdministratorTokens>(),
             Certificates = _certificates!,
-            IsDevelopment = true,
+            IsDevelopment = isDevelopment,
             Clock = _clock,
             Logging = Log,
-        });
-        ports.Attach(_host.Listeners);
-
-        var origins = homes.Select((home, i) => new AdminOrigin(home.Geography.Name, ports.OpenAdministration(home.Geography, i))).ToList();
-        var connectionStrings = new List<ConnectionStringEntry>();
-        foreach (var home in homes)
-        {
-            connectionStrings.AddRange(await OpenResources(home, ports, cancel));
-        }
-
-        ports.Save();
-        NodeFiles.WriteAdmin(_directory, new AdminFile(credential, "ca.pem", origins));
-        NodeFiles.WriteConnectionStrings(_directory, connectionStrings);
-        return connectionStrings;
+        };
     }
+
+    private async Task Start(CancellationToken cancel)
+    {
+        await _host!.Start(cancel);
+        foreach (var unit in _units)
+        {
+            unit.Housekeeping.Start();
+        }
+    }
+
+    private void WriteAdmin(string? certificateAuthority, IReadOnlyList<AdminOrigin> origins) =>
+        NodeFiles.WriteAdmin(_directory, new AdminFile(_credential!, certificateAuthority, origins));
 
     private async Task<List<ConnectionStringEntry>> OpenResources(Home home, DevelopmentPorts ports, CancellationToken cancel)
     {
@@ -177,6 +206,16 @@ public sealed partial class Node : IAsyncDisposable
         return [.. resources.Select(resource => new ConnectionStringEntry(
             home.Geography.Name, resource.Name, ResourceRegistry.EndpointOf(resource), ResourceRegistry.ConnectionStringOf(resource, resource.PrimaryKey)))];
     }
+
+    private static IEnumerable<KeyValuePair<string, string>> Variables() =>
+        Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Select(pair => KeyValuePair.Create((string)pair.Key, (string?)pair.Value ?? ""));
+
+    private static void MakeDirectory(string directory) =>
+        Guarded(directory, () =>
+        {
+            SecretFile.CreateDirectory(directory);
+            return true;
+        });
 
     /// <summary>To the console, warnings and worse: a line for every request would cost more than most requests.</summary>
     private static void Log(ILoggingBuilder logging) => logging

@@ -44,7 +44,7 @@ internal sealed class ResourceDirectory : IResourceDirectory, IResourceHomes
         var store = Of(geography).Store;
         return Guid.TryParse(nameOrId, out var id)
             ? await store.Get<CommunicationResource>([id], cancel)
-            : await store.Lookup<CommunicationResource>(nameof(CommunicationResource.Name), nameOrId, 1, cancel) is [var named] ? named : null;
+            : await store.Lookup<CommunicationResource>(nameof(CommunicationResource.Name), ColumnValue.Of(nameOrId), 1, cancel) is [var named] ? named : null;
     }
 
     /// <inheritdoc/>
@@ -61,7 +61,7 @@ internal sealed class ResourceDirectory : IResourceDirectory, IResourceHomes
         var version = remember.Cache.Version;
         foreach (var geography in _homes.Values)
         {
-            if (await geography.Store.Lookup<CommunicationResource>(nameof(CommunicationResource.Authority), authority, 1, cancel) is [var resource]
+            if (await geography.Store.Lookup<CommunicationResource>(nameof(CommunicationResource.Authority), ColumnValue.Of(authority), 1, cancel) is [var resource]
                 && await geography.Administration!.Find(resource.Id, cancel) is { } home)
             {
                 var served = new ServedResource(home, [resource.PrimaryKey, resource.SecondaryKey]);

@@ -21,7 +21,7 @@ public sealed class ResourceRegistry(IResourceOrigins origins, TimeProvider cloc
     public async ValueTask<(CommunicationResource? Resource, Problem? Refused)> Create(Home geography, string name, Guid id, CancellationToken cancel)
     {
         if (await geography.Store.Get<CommunicationResource>([id], cancel) is not null
-            || await geography.Store.Lookup<CommunicationResource>(nameof(CommunicationResource.Name), name, 1, cancel) is [_])
+            || await geography.Store.Lookup<CommunicationResource>(nameof(CommunicationResource.Name), ColumnValue.Of(name), 1, cancel) is [_])
         {
             return (null, AdministrationProblems.ResourceExists);
         }

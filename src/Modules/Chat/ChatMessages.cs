@@ -82,7 +82,7 @@ internal sealed class ChatMessages(ThreadDoor door, TimeProvider clock)
         first = Math.Max(first, page.Since?.ToUnixTimeMilliseconds() ?? 0);
         var end = last is { } bound ? Math.Min(before ?? long.MaxValue, bound + 1) : before;
         var messages = await call.Home.Store.Range<ChatMessage>(me.Thread)
-            .After(ColumnValue.Of(first - 1)).Before(end is { } value ? ColumnValue.Of(value) : null).Descending().Take(page.Size + 1).Open(cancel);
+            .After(ColumnValue.Of(first - 1)).Before(end is { } value ? ColumnValue.Of(value) : (ColumnValue?)null).Descending().Take(page.Size + 1).Open(cancel);
         var shown = messages.Take(page.Size).ToList();
         var models = await new ChatView(call.Home, call.ApiVersion).Messages(me.Thread, shown, cancel);
         var path = $"/chat/threads/{Uri.EscapeDataString(call.Route("threadId"))}/messages";

@@ -33,7 +33,7 @@ internal sealed class ChatStore
         }
 
         Observe(home);
-        if (await home.Store.Lookup<ChatThread>(nameof(ChatThread.PublicId), publicId, 1, cancel) is not [var thread])
+        if (await home.Store.Lookup<ChatThread>(nameof(ChatThread.PublicId), ColumnValue.Of(publicId), 1, cancel) is not [var thread])
         {
             return null;
         }

@@ -195,7 +195,7 @@ internal sealed class IdentityEndpoints(UserTokens tokens, IResourceHomes homes,
             after = handle;
         }
 
-        var accounts = await home.Store.Range<UserAccount>().After(after is { } at ? ColumnValue.Of(at) : null).Take(size).Open(cancel);
+        var accounts = await home.Store.Range<UserAccount>().After(after is { } at ? ColumnValue.Of(at) : (ColumnValue?)null).Take(size).Open(cancel);
         var ids = await home.Resolve(Identifier.CommunicationUser, accounts.Select(account => account.Subject), cancel);
         var listed = accounts.Where(account => ids.ContainsKey(account.Subject)).Select(account => new ListedIdentity(ids[account.Subject], account.CreatedOn));
         var next = accounts.Count < size

@@ -60,8 +60,8 @@ public readonly struct ColumnValue : IEquatable<ColumnValue>
     /// <summary>A number.</summary>
     public static implicit operator ColumnValue(long number) => Of(number);
 
-    /// <summary>A text.</summary>
-    public static implicit operator ColumnValue(string? text) => Of(text);
+    /// <summary>A text; without one it fails, because a missing key that is taken for no value finds nothing in silence.</summary>
+    public static implicit operator ColumnValue(string text) => Of(text ?? throw new ArgumentNullException(nameof(text)));
 
     /// <summary>A UUID, as 16 bytes, big-endian.</summary>
     public static implicit operator ColumnValue(Guid id) => Of(id.ToByteArray(bigEndian: true));
