@@ -65,6 +65,12 @@ public sealed class ChatTests(SharedServer shared) : Conversation
     public Task A_deleted_thread_is_gone_for_everyone_in_it() => GoesWell();
 
     [Fact]
+    public Task What_is_said_into_a_thread_while_it_is_deleted_goes_with_it() => GoesWell();
+
+    [Fact]
+    public Task Editing_and_deleting_one_message_at_once_leaves_one_outcome() => GoesWell();
+
+    [Fact]
     public Task The_caller_is_whom_the_token_names_and_nobody_else() => GoesWell();
 
     private protected override Task<ScriptSummary> Played() => shared.Play("chat.mjs");

@@ -16,5 +16,8 @@ public sealed class ErasureTests(SharedServer shared) : Conversation
     [Fact]
     public Task Deleting_someone_who_is_in_no_thread_or_in_many_is_the_same_to_the_caller() => GoesWell();
 
+    [Fact]
+    public Task Someone_who_is_deleted_in_the_middle_of_a_sentence_leaves_nothing() => GoesWell();
+
     private protected override Task<ScriptSummary> Played() => shared.Play("erasure.mjs");
 }

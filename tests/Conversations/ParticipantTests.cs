@@ -26,6 +26,12 @@ public sealed class ParticipantTests(SharedServer shared) : Conversation
     public Task A_removed_person_does_not_see_edits_made_after_the_removal() => GoesWell();
 
     [Fact]
+    public Task Someone_removed_while_they_write_is_heard_until_the_removal_and_not_after_it() => GoesWell();
+
+    [Fact]
+    public Task People_who_come_and_go_at_once_are_each_told_of_once() => GoesWell();
+
+    [Fact]
     public Task A_removal_is_told_by_a_system_message() => GoesWell();
 
     [Fact]

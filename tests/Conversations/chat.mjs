@@ -69,6 +69,10 @@ scenario("Creating a thread again with the same idempotency token gives the same
   const first = await create(ada, token);
   const again = await create(ada, token);
   assert.equal(again.chatThread.id, first.chatThread.id);
+  const atOnce = crypto.randomUUID();
+  const several = await Promise.all(Array.from({ length: 8 }, () => create(bo, atOnce)));
+  assert.equal(new Set(several.map(each => each.chatThread.id)).size, 1, "and so do requests that overtake each other");
+  assert.equal((await all(bo.chat.listChatThreads())).length, 1);
   assert.equal((await all(ada.chat.listChatThreads())).length, 1);
   const others = await create(bo, token);
   assert.notEqual(others.chatThread.id, first.chatThread.id, "another user's token is another token");
@@ -364,6 +368,50 @@ scenario("A deleted thread is gone for everyone in it", async () => {
     const listed = (await all(someone.chat.listChatThreads())).filter(each => !each.deletedOn);
     assert.deepEqual(listed, []);
   }
+});
+
+scenario("What is said into a thread while it is deleted goes with it", async () => {
+  const [ada, bo] = await here.people("Ada", "Bo");
+  const thread = await ada.startThread("Slammed", bo);
+  let talking = true;
+  const talk = Promise.all([ada, bo, ada, bo].map(async person => {
+    for (let count = 0; talking && count < 500; count++) {
+      const sent = await person.say(thread, "still here").catch(fault => fault);
+      assert.ok(sent.id !== undefined || [403, 404].includes(sent.statusCode), sent.stack);
+    }
+  }));
+  while ((await history(ada, thread)).length < 30) {
+    // They go on talking.
+  }
+  await ada.chat.deleteChatThread(thread.id);
+  await refused(bo.say(thread, "anyone?"), 403, 404);
+  talking = false;
+  await talk;
+  for (const someone of [ada, bo]) {
+    await refused(all(someone.in(thread).listMessages()), 403, 404);
+    assert.deepEqual((await all(someone.chat.listChatThreads())).filter(each => !each.deletedOn), []);
+  }
+});
+
+scenario("Editing and deleting one message at once leaves one outcome", async () => {
+  const [ada, bo] = await here.people("Ada", "Bo");
+  const thread = await ada.startThread("Both", bo);
+  for (let round = 0; round < 5; round++) {
+    const { id } = await ada.say(thread, "contested");
+    const outcomes = await Promise.allSettled([
+      ada.in(thread).updateMessage(id, { content: "edited" }),
+      ada.in(thread).deleteMessage(id),
+      ada.in(thread).updateMessage(id, { content: "edited again" }),
+    ]);
+    assert.equal(outcomes[1].status, "fulfilled", outcomes[1].reason?.stack);
+    for (const { reason } of outcomes.filter(each => each.status === "rejected")) {
+      assert.ok(reason.statusCode >= 400 && reason.statusCode < 500, reason.stack);
+    }
+    const seen = await bo.in(thread).getMessage(id);
+    assert.ok(seen.deletedOn, "what was deleted stays deleted");
+    assert.equal(seen.content?.message, undefined);
+  }
+  assertInOrder(await history(bo, thread));
 });
 
 scenario("The caller is whom the token names and nobody else", async () => {

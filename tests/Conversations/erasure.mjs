@@ -96,4 +96,29 @@ scenario("Deleting someone who is in no thread or in many is the same to the cal
   await refused(bo.say(threads[0], "from beyond"), 401);
 });
 
+scenario("Someone who is deleted in the middle of a sentence leaves nothing", async () => {
+  const [ada, bo] = await here.people("Ada", "Bo");
+  const thread = await ada.startThread("Cut short", bo);
+  let talking = true;
+  const talk = Promise.all([1, 2, 3, 4].map(async () => {
+    for (let count = 0; talking && count < 500; count++) {
+      await bo.say(thread, "and another thing").catch(() => undefined);
+      await bo.in(thread).updateTopic("Bo's topic").catch(() => undefined);
+    }
+  }));
+  while ((await history(ada, thread)).length < 40) {
+    // They go on talking.
+  }
+  await here.identity.deleteUser(bo.user);
+  await refused(bo.say(thread, "one last thing"), 401);
+  talking = false;
+  await talk;
+
+  const messages = await history(ada, thread);
+  assertInOrder(messages);
+  assert.deepEqual(written(messages).filter(message => !message.deletedOn), []);
+  assert.ok(!(await everything(ada, thread)).includes(bo.guid));
+  await ada.say(thread, "peace");
+});
+
 await play();

@@ -118,6 +118,54 @@ scenario("A removed person does not see edits made after the removal", async () 
   assert.ok((await bo.in(thread).getMessage(id)).content.message.length > 0);
 });
 
+scenario("Someone removed while they write is heard until the removal and not after it", async () => {
+  const [ada, bo] = await here.people("Ada", "Bo");
+  const thread = await ada.startThread("Cut off", bo);
+  const answered = [];
+  let refusals = 0;
+  const talk = Promise.all([1, 2, 3, 4].map(async hand => {
+    for (let count = 0; count < 500; count++) {
+      const sent = await bo.say(thread, `${hand}.${count}`).catch(fault => fault);
+      if (sent.id === undefined) {
+        assert.equal(sent.statusCode, 403, sent.stack);
+        refusals += 1;
+        return;
+      }
+      answered.push(sent.id);
+    }
+  }));
+  while (answered.length < 40) {
+    await new Promise(setImmediate);
+  }
+  await ada.in(thread).removeParticipant(bo.user);
+  await talk;
+  assert.equal(refusals, 4);
+
+  const messages = await history(ada, thread);
+  assertInOrder(messages);
+  const removal = messages.findIndex(message => message.type === "participantRemoved");
+  assert.equal(removal, messages.length - 1, "nothing of theirs comes after it");
+  assert.deepEqual(written(messages).map(message => message.id).sort(), [...answered].sort(), "what was answered is what is there");
+  assert.deepEqual(written(await history(bo, thread)).map(message => message.id).sort(), [...answered].sort());
+});
+
+scenario("People who come and go at once are each told of once", async () => {
+  const [ada, ...others] = await here.people("Ada", "Bo", "Cy", "Di", "Ed", "Fi", "Gi", "Hu");
+  const thread = await ada.startThread("A busy door", ...others.slice(0, 4));
+  const before = (await history(ada, thread)).length;
+  await Promise.all([
+    ...others.slice(0, 4).map(each => ada.in(thread).removeParticipant(each.user)),
+    ...others.slice(4).map(each => ada.in(thread).addParticipants({ participants: [each.asParticipant()] })),
+  ]);
+  const messages = await history(ada, thread);
+  assertInOrder(messages);
+  const told = messages.slice(before);
+  const named = type => told.filter(message => message.type === type).flatMap(message => ids(message.content.participants)).sort();
+  assert.deepEqual(named("participantRemoved"), others.slice(0, 4).map(each => each.id).sort());
+  assert.deepEqual(named("participantAdded"), others.slice(4).map(each => each.id).sort());
+  assert.deepEqual(ids(await all(ada.in(thread).listParticipants())), [ada, ...others.slice(4)].map(each => each.id).sort());
+});
+
 scenario("A removal is told by a system message", async () => {
   const [ada, bo] = await here.people("Ada", "Bo");
   const thread = await ada.startThread("Out", bo);
