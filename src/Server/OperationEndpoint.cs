@@ -142,13 +142,20 @@ internal sealed partial class OperationEndpoint
         }
 
         // Then it is the module's.
-        var call = new Call(context, place.Geography, place.Resource?.Home)
+        var call = new Call(context, place.Geography, place.Resource)
         {
             Operation = _operation,
             Caller = caller,
             ApiVersion = version,
             Body = body.Memory,
         };
+
+        // Is it one too many?
+        if (_operation.Origin == Origin.Resource && _edge.Rates.Refuses(call) is { } tooMany)
+        {
+            return (tooMany, body);
+        }
+
         return (await _operation.Handler(call, cancel), body);
     }
 

@@ -3,6 +3,7 @@ using Domicile.Modules.Chat;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
 using Domicile.Residency;
+using Domicile.Storage;
 
 namespace Domicile.Server;
 
@@ -21,7 +22,7 @@ public static class ProductModules
     /// <exception cref="CatalogueException">The declarations do not hold together.</exception>
     public static Catalogue Catalogue()
     {
-        var catalogue = new Catalogue();
+        var catalogue = new Catalogue().Add<RetentionRule>(StorageRecords.Default);
         foreach (var module in All)
         {
             module.Describe(catalogue);

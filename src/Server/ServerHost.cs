@@ -1,3 +1,4 @@
+using Domicile.Modules.Http.Rates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -54,6 +55,7 @@ internal sealed class ServerHost : IAsyncDisposable
         var edge = new Edge(
             new PlaceFinder(parts.Directory, parts.IsDevelopment),
             new CallerCheck(new AccessKeySignature(parts.Clock), parts.UserTokens, parts.AdministratorTokens),
+            new RateMeter(parts.Clock),
             parts.Clock,
             app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Domicile.Operations"));
         new Pipeline([.. parts.Operations, .. HealthOperations.All(readiness)], edge).Use(app);

@@ -13,6 +13,9 @@ public sealed partial class Housekeeping : IAsyncDisposable
     /// <summary>Rows in one piece.</summary>
     private const int PieceRows = 500;
 
+    /// <summary>Roots that one look for unused ones reads.</summary>
+    private const int IdleWindow = 2_000;
+
     private static readonly TimeSpan TrimInterval = TimeSpan.FromHours(1);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
     private readonly ScaleUnit _unit;
@@ -95,6 +98,27 @@ public sealed partial class Housekeeping : IAsyncDisposable
         return swept;
     }
 
+    /// <summary>Deletes the records that were not used for as long as their rule says.</summary>
+    /// <returns>How many.</returns>
+    public async Task<int> SweepIdle(CancellationToken cancel)
+    {
+        var swept = 0;
+        foreach (var kind in _unit.Catalogue.Kinds.Where(kind => kind.Idle is not null))
+        {
+            var after = long.MinValue;
+            while (await _unit.Engine.Idle(kind, _unit.Clock.GetUtcNow(), after, IdleWindow, cancel) is { Last: { } last } window)
+            {
+                // Whatever is appended at the same moment wins.
+                var outcomes = await Task.WhenAll(window.Unused.Select(root => _unit.Engine.Commit(
+                    new Plan(root.Resource, null, [], [new Write(kind, WriteKind.Delete, [root.Id], [], null, 0, null)]) { Unused = root }, cancel)));
+                swept += outcomes.Count(outcome => outcome.Position > 0);
+                after = last;
+            }
+        }
+
+        return swept;
+    }
+
     /// <summary>Ends the current epoch of the keys: what was destroyed in it is gone from every copy of the key store.</summary>
     public Task<int> TurnEpoch(CancellationToken cancel) => _unit.Keys.Vault.TurnEpoch(cancel);
 
@@ -168,6 +192,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
 
         if (now - _trimmedOn >= TrimInterval)
         {
+            swept += await SweepIdle(cancel);
             while (await _unit.Engine.TrimFeed(now - Feed.Horizon, PieceRows, cancel) == PieceRows)
             {
                 await Task.Yield();

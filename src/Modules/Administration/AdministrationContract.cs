@@ -25,6 +25,9 @@ internal sealed record KeysReply(string PrimaryKey, string SecondaryKey, string 
 /// <summary>POST /resources/{nameOrId}/keys:regenerate.</summary>
 internal sealed record RegenerateKeyRequest(string? KeyType);
 
+/// <summary>GET and PATCH /resources/{nameOrId}/settings; in a PATCH, what is absent stays.</summary>
+internal sealed record SettingsModel(RateProfile? RateProfile, int? ReceiptsInThreadsUpTo, int? TypingInThreadsUpTo, int? IdleThreadsDeletedAfterDays);
+
 /// <summary>GET /geography.</summary>
 internal sealed record GeographyReply(string Name, string Mode, int Resources, bool MoreResources, string Sqlite, long SealsBroken, string Version);
 
@@ -42,6 +45,7 @@ internal sealed record GeographyReply(string Name, string Mode, int Resources, b
 [JsonSerializable(typeof(ResourceList))]
 [JsonSerializable(typeof(KeysReply))]
 [JsonSerializable(typeof(RegenerateKeyRequest))]
+[JsonSerializable(typeof(SettingsModel))]
 [JsonSerializable(typeof(GeographyReply))]
 [JsonSerializable(typeof(DataInventory))]
 internal sealed partial class AdministrationJson : JsonSerializerContext;

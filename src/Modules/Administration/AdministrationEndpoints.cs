@@ -33,6 +33,8 @@ internal sealed partial class AdministrationEndpoints(
         Of("DELETE", "/resources/{nameOrId}", "Administration_DeleteResource", Owning, Delete),
         Of("GET", "/resources/{nameOrId}/keys", "Administration_ListKeys", Owning, ListKeys),
         Of("POST", "/resources/{nameOrId}/keys:regenerate", "Administration_RegenerateKey", Owning, Regenerate),
+        Of("GET", "/resources/{nameOrId}/settings", "Administration_GetSettings", Anyone, GetSettings),
+        Of("PATCH", "/resources/{nameOrId}/settings", "Administration_UpdateSettings", Running, UpdateSettings),
     ];
 
     private static Operation Of(string method, string path, string name, Access access, OperationHandler handler) =>
@@ -182,6 +184,68 @@ internal sealed partial class AdministrationEndpoints(
         }
 
         return AdministrationProblems.Busy;
+    }
+
+    private async ValueTask<Reply> GetSettings(Call call, CancellationToken cancel) =>
+        await directory.FindResource(call.Geography, call.Route("nameOrId"), cancel) is { } resource
+            ? Reply.Json(200, await SettingsOf(call, resource, cancel), AdministrationJson.Default.SettingsModel)
+            : AdministrationProblems.NoResource;
+
+    /// <summary>The idle time of threads is a retention rule of the resource's own; the rest is part of its record.</summary>
+    private async ValueTask<Reply> UpdateSettings(Call call, CancellationToken cancel)
+    {
+        if (!call.TryRead(AdministrationJson.Default.SettingsModel, out var request, out var unreadable))
+        {
+            return unreadable;
+        }
+
+        if (request.ReceiptsInThreadsUpTo is < 0 or > 250 || request.TypingInThreadsUpTo is < 0 or > 250 || request.IdleThreadsDeletedAfterDays is < 0 or > 3650)
+        {
+            return AdministrationProblems.BadSettings;
+        }
+
+        for (var attempt = 0; attempt < Attempts; attempt++)
+        {
+            if (await directory.FindResource(call.Geography, call.Route("nameOrId"), cancel) is not { } resource
+                || await directory.Find(call.Geography, call.Route("nameOrId"), cancel) is not { } home)
+            {
+                return AdministrationProblems.NoResource;
+            }
+
+            var now = resource.Settings ?? new ResourceSettings();
+            var changed = resource with
+            {
+                Settings = new ResourceSettings
+                {
+                    RateProfile = request.RateProfile ?? now.RateProfile,
+                    ReceiptsInThreadsUpTo = request.ReceiptsInThreadsUpTo ?? now.ReceiptsInThreadsUpTo,
+                    TypingInThreadsUpTo = request.TypingInThreadsUpTo ?? now.TypingInThreadsUpTo,
+                },
+            };
+            var outcome = await directory.Of(call.Geography).Store.Commit(b => b.Put(changed, AdministrationProblems.NoResource), cancel);
+            if (outcome.Refused == StorageProblems.Changed)
+            {
+                continue;
+            }
+
+            if (outcome.Refused is null && request.IdleThreadsDeletedAfterDays is { } days && await RetentionRule.Set(home, "chat.thread", days, cancel) is { } refused)
+            {
+                return refused;
+            }
+
+            return outcome.Refused is { } notSaved ? notSaved : Reply.Json(200, await SettingsOf(call, changed, cancel), AdministrationJson.Default.SettingsModel);
+        }
+
+        return AdministrationProblems.Busy;
+    }
+
+    private async ValueTask<SettingsModel> SettingsOf(Call call, CommunicationResource resource, CancellationToken cancel)
+    {
+        var settings = resource.Settings ?? new ResourceSettings();
+        var home = await directory.Of(call.Geography).Administration!.Find(resource.Id, cancel);
+        var days = home is null ? null : await RetentionRule.Find(home, "chat.thread", cancel);
+        var idle = directory.Of(call.Geography).Administration!.Catalogue.Find("chat.thread")!.Idle!;
+        return new SettingsModel(settings.RateProfile, settings.ReceiptsInThreadsUpTo, settings.TypingInThreadsUpTo, days ?? idle.Days);
     }
 
     private static ResourceReply ReplyOf(Call call, CommunicationResource resource) =>

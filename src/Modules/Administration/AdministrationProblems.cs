@@ -31,6 +31,12 @@ internal static class AdministrationProblems
     /// <summary>Which key.</summary>
     public static readonly Problem BadKeyType = new("/problems/administration/bad-key-type", 400, "keyType is Primary or Secondary.") { Target = "keyType" };
 
+    /// <summary>Settings out of range.</summary>
+    public static readonly Problem BadSettings = new(
+        "/problems/administration/bad-settings",
+        400,
+        "rateProfile is generous or acs; receiptsInThreadsUpTo and typingInThreadsUpTo are 0 to 250; idleThreadsDeletedAfterDays is 0 (never) to 3650.");
+
     /// <summary>Someone else changes the same resource.</summary>
     public static readonly Problem Busy = new("/problems/administration/busy", 503, "The resource is being changed by others at this moment. Try again.") { RetryAfter = TimeSpan.FromSeconds(1) };
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Domicile.Modules.Http;
 using Domicile.Residency;
 
 namespace Domicile.Modules.Administration;
@@ -34,6 +35,9 @@ public sealed record CommunicationResource
 
     /// <summary>The second access key.</summary>
     public required byte[] SecondaryKey { get; init; }
+
+    /// <summary>What the customer chose; null for the defaults.</summary>
+    public ResourceSettings? Settings { get; init; }
 }
 
 [JsonSerializable(typeof(CommunicationResource))]

@@ -64,7 +64,7 @@ internal sealed class ResourceDirectory : IResourceDirectory, IResourceHomes
             if (await geography.Store.Lookup<CommunicationResource>(nameof(CommunicationResource.Authority), ColumnValue.Of(authority), 1, cancel) is [var resource]
                 && await geography.Administration!.Find(resource.Id, cancel) is { } home)
             {
-                var served = new ServedResource(home, [resource.PrimaryKey, resource.SecondaryKey]);
+                var served = new ServedResource(home, [resource.PrimaryKey, resource.SecondaryKey]) { Settings = resource.Settings ?? new ResourceSettings() };
                 remember.Cache.AddUnlessDropped(remember.Key, served, version);
                 return served;
             }

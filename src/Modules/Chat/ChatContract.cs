@@ -31,6 +31,18 @@ internal sealed record SendMessageRequest(string? Content, string? SenderDisplay
 /// <summary>PATCH …/messages/{id}: what is absent stays.</summary>
 internal sealed record UpdateMessageRequest(string? Content, IReadOnlyDictionary<string, string?>? Metadata);
 
+/// <summary>POST …/readReceipts.</summary>
+internal sealed record SendReceiptRequest(string? ChatMessageId);
+
+/// <summary>POST …/typing; the body may be absent.</summary>
+internal sealed record TypingRequest(string? SenderDisplayName);
+
+/// <summary>A read receipt.</summary>
+internal sealed record ReceiptModel(CommunicationIdentifier SenderCommunicationIdentifier, string ChatMessageId, DateTimeOffset ReadOn);
+
+/// <summary>A page of read receipts.</summary>
+internal sealed record ReceiptList(IReadOnlyList<ReceiptModel> Value, string? NextLink);
+
 /// <summary>An answered send.</summary>
 internal sealed record SentReply(string Id);
 
@@ -120,6 +132,9 @@ internal sealed record MessageContentModel
 [JsonSerializable(typeof(SendMessageRequest))]
 [JsonSerializable(typeof(UpdateMessageRequest))]
 [JsonSerializable(typeof(CommunicationIdentifier))]
+[JsonSerializable(typeof(SendReceiptRequest))]
+[JsonSerializable(typeof(TypingRequest))]
+[JsonSerializable(typeof(ReceiptList))]
 [JsonSerializable(typeof(SentReply))]
 [JsonSerializable(typeof(ThreadModel))]
 [JsonSerializable(typeof(CreatedThreadReply))]

@@ -4,7 +4,7 @@ using Domicile.Modules.Identity;
 namespace Domicile.Modules.Chat;
 
 /// <summary>The routes of Chat. Each group of handlers has a file of its own.</summary>
-internal sealed class ChatEndpoints(ChatThreads threads, ChatMessages messages, ChatParticipants participants)
+internal sealed class ChatEndpoints(ChatThreads threads, ChatMessages messages, ChatParticipants participants, ChatReceipts receipts)
 {
     private const string Thread = "/chat/threads/{threadId}";
 
@@ -32,6 +32,9 @@ internal sealed class ChatEndpoints(ChatThreads threads, ChatMessages messages, 
         Of("GET", $"{Thread}/participants", "ChatThread_ListChatParticipants", Members, participants.List),
         Of("POST", $"{Thread}/participants/:add", "ChatThread_AddChatParticipants", Hosts, participants.Add, ChatLimits.ParticipantsBody),
         Of("POST", $"{Thread}/participants/:remove", "ChatThread_RemoveChatParticipant", Hosts, participants.Remove),
+        Of("POST", $"{Thread}/typing", "ChatThread_SendTypingNotification", Members, receipts.Type),
+        Of("POST", $"{Thread}/readReceipts", "ChatThread_SendChatReadReceipt", Members, receipts.Send),
+        Of("GET", $"{Thread}/readReceipts", "ChatThread_ListChatReadReceipts", Members, receipts.List),
     ];
 
     private static Operation Of(string method, string path, string name, Access access, OperationHandler handler, int bodyLimit = 16 * 1024) =>

@@ -30,6 +30,9 @@ internal static class ChatLimits
     /// <summary>Entries of a page of messages or participants (ACS: 200), and the default.</summary>
     public const int Page = 200;
 
+    /// <summary>Characters of a <c>repeatability-request-id</c>.</summary>
+    public const int RequestIdCharacters = 256;
+
     /// <summary>Bytes of a request that names participants.</summary>
     public const int ParticipantsBody = 512 * 1024;
 

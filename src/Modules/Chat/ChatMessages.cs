@@ -6,7 +6,7 @@ using Domicile.Storage;
 namespace Domicile.Modules.Chat;
 
 /// <summary>Messages: sending, listing, reading, editing, deleting.</summary>
-internal sealed class ChatMessages(ThreadDoor door, TimeProvider clock)
+internal sealed class ChatMessages(ThreadDoor door, ChatStore store, TimeProvider clock)
 {
     private const int Attempts = 10;
 
@@ -43,7 +43,7 @@ internal sealed class ChatMessages(ThreadDoor door, TimeProvider clock)
             SealId = Guid.CreateVersion7(),
             Sender = me,
             Type = request.Type == "html" ? ChatMessageType.Html : ChatMessageType.Text,
-            Content = request.Content,
+            Content = request.Type == "html" ? ChatHtml.Clean(request.Content!) : request.Content,
             SenderDisplayName = request.SenderDisplayName,
             Metadata = ChatVersions.HasMessageMetadata(call.ApiVersion) ? ThreadPatch.Merge(null, request.Metadata) : null,
         };
@@ -78,11 +78,11 @@ internal sealed class ChatMessages(ThreadDoor door, TimeProvider clock)
             return problem!;
         }
 
-        var (first, last) = Visible(me);
+        var (first, last) = await store.VisibleTo(call.Home, me, cancel);
         first = Math.Max(first, page.Since?.ToUnixTimeMilliseconds() ?? 0);
-        var end = last is { } bound ? Math.Min(before ?? long.MaxValue, bound + 1) : before;
+        var end = before is { } continued && continued <= last ? continued : last == long.MaxValue ? (long?)null : last + 1;
         var messages = await call.Home.Store.Range<ChatMessage>(me.Thread)
-            .After(ColumnValue.Of(first - 1)).Before(end is { } value ? ColumnValue.Of(value) : (ColumnValue?)null).Descending().Take(page.Size + 1).Open(cancel);
+            .After(first - 1).Before(end is { } bound ? ColumnValue.Of(bound) : (ColumnValue?)null).Descending().Take(page.Size + 1).Open(cancel);
         var shown = messages.Take(page.Size).ToList();
         var models = await new ChatView(call.Home, call.ApiVersion).Messages(me.Thread, shown, cancel);
         var path = $"/chat/threads/{Uri.EscapeDataString(call.Route("threadId"))}/messages";
@@ -121,7 +121,7 @@ internal sealed class ChatMessages(ThreadDoor door, TimeProvider clock)
             call,
             message => message with
             {
-                Content = request.Content ?? message.Content,
+                Content = request.Content is null ? message.Content : message.Type == ChatMessageType.Html ? ChatHtml.Clean(request.Content) : request.Content,
                 Metadata = withMetadata ? ThreadPatch.Merge(message.Metadata, request.Metadata) : message.Metadata,
                 EditedOn = After(message),
             },
@@ -180,16 +180,16 @@ internal sealed class ChatMessages(ThreadDoor door, TimeProvider clock)
         return now.ToUnixTimeMilliseconds() > last.ToUnixTimeMilliseconds() ? now : last.AddMilliseconds(1);
     }
 
-    private static async ValueTask<ChatMessage?> Find(Call call, ChatParticipant me, CancellationToken cancel)
+    private async ValueTask<ChatMessage?> Find(Call call, ChatParticipant me, CancellationToken cancel)
     {
-        var (first, last) = Visible(me);
-        return TryReadId(call.Route("messageId"), out var id) && id >= first && (last is null || id <= last)
-            ? await call.Home.Store.Get<ChatMessage>([me.Thread, id], cancel)
-            : null;
-    }
+        if (!TryReadId(call.Route("messageId"), out var id))
+        {
+            return null;
+        }
 
-    /// <summary>The first and last instant of which someone sees the messages.</summary>
-    private static (long First, long? Last) Visible(ChatParticipant me) => (me.VisibleFrom.ToUnixTimeMilliseconds(), me.RemovedOn?.ToUnixTimeMilliseconds());
+        var (first, last) = await store.VisibleTo(call.Home, me, cancel);
+        return id >= first && id <= last ? await call.Home.Store.Get<ChatMessage>([me.Thread, id], cancel) : null;
+    }
 
     private static bool TryReadId(string text, out long id) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out id);
 }

@@ -12,6 +12,7 @@ public sealed class ChatModule : IModule
         .Add<ChatThread>(ChatRecords.Default)
         .Add<ChatParticipant>(ChatRecords.Default)
         .Add<ChatMessage>(ChatRecords.Default)
+        .Add<ChatReceipt>(ChatRecords.Default)
         .Add<ChatCreation>(ChatRecords.Default);
 
     /// <inheritdoc/>
@@ -21,6 +22,7 @@ public sealed class ChatModule : IModule
         .AddSingleton<ChatThreads>()
         .AddSingleton<ChatMessages>()
         .AddSingleton<ChatParticipants>()
+        .AddSingleton<ChatReceipts>()
         .AddSingleton<ChatEndpoints>();
 
     /// <inheritdoc/>

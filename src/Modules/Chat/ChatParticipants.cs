@@ -1,4 +1,3 @@
-using System.Globalization;
 using Domicile.Modules.Http;
 using Domicile.Residency;
 using Domicile.Storage;
@@ -17,10 +16,9 @@ internal sealed class ChatParticipants(ThreadDoor door, TimeProvider clock)
             return problem!;
         }
 
-        var skip = 0;
-        if (call.Query("skip") is { } asked && !int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out skip))
+        if (!Page.TryReadSkip(call, out var skip, out problem))
         {
-            return HttpProblems.BadParameter("skip", "a number from 0");
+            return problem!;
         }
 
         (var me, problem) = await door.ForTakingPart(call, cancel);
@@ -110,12 +108,13 @@ internal sealed class ChatParticipants(ThreadDoor door, TimeProvider clock)
                 return ChatProblems.NoThread;
             }
 
+            var told = ChatMessages.Told(me.Thread, ChatMessageType.ParticipantRemoved, me.Person) with { Participants = [person] };
             var outcome = await call.Home.Store.Commit(
                 b => b.Lock(me.Thread, ChatProblems.NoThread)
                     .Require<ChatParticipant>([me.Thread, me.Person], ChatProblems.NoLongerIn)
                     .Put(thread, ChatProblems.NoThread)
-                    .Put(leaving with { RemovedOn = clock.GetUtcNow() }, ChatProblems.NoParticipant)
-                    .Append(ChatMessages.Told(me.Thread, ChatMessageType.ParticipantRemoved, me.Person) with { Participants = [person] }),
+                    .Put(leaving with { RemovedOn = clock.GetUtcNow(), RemovedBy = told.SealId }, ChatProblems.NoParticipant)
+                    .Append(told),
                 cancel);
             if (outcome.Refused != StorageProblems.Changed)
             {
@@ -142,6 +141,7 @@ internal sealed class ChatParticipants(ThreadDoor door, TimeProvider clock)
             return new Outcome(ChatProblems.TooManyEver, 0, []);
         }
 
+        var told = ChatMessages.Told(me.Thread, ChatMessageType.ParticipantAdded, me.Person) with { Participants = [.. newcomers.Select(person => person.Subject)] };
         return await call.Home.Store.Commit(
             b =>
             {
@@ -150,11 +150,11 @@ internal sealed class ChatParticipants(ThreadDoor door, TimeProvider clock)
                 {
                     if (!known.TryGetValue(person.Subject, out var member))
                     {
-                        b.Insert(person.In(me.Thread, now, visibleFrom: now));
+                        b.Insert(person.In(me.Thread, now, told.SealId));
                     }
                     else if (member.RemovedOn is not null)
                     {
-                        b.Put(person.In(me.Thread, now, visibleFrom: now) with { Version = member.Version });
+                        b.Put(person.In(me.Thread, now, told.SealId) with { Version = member.Version });
                     }
                     else if (person.Model.DisplayName is not null && person.Model.DisplayName != member.DisplayName)
                     {
@@ -165,8 +165,7 @@ internal sealed class ChatParticipants(ThreadDoor door, TimeProvider clock)
 
                 if (newcomers.Count > 0)
                 {
-                    b.Put(thread, ChatProblems.NoThread)
-                        .Append(ChatMessages.Told(me.Thread, ChatMessageType.ParticipantAdded, me.Person) with { Participants = [.. newcomers.Select(person => person.Subject)] });
+                    b.Put(thread, ChatProblems.NoThread).Append(told);
                 }
             },
             cancel);

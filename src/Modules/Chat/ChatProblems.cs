@@ -73,12 +73,20 @@ internal static class ChatProblems
     public static readonly Problem BadMetadata =
         new("/problems/chat/bad-metadata", 400, "metadata is an object whose values are text, or null to take a name out.") { Target = "metadata" };
 
-    /// <summary>A request that may be repeated is named by a UUID.</summary>
+    /// <summary>The name of a request that may be repeated is too long.</summary>
     public static readonly Problem BadRequestId =
-        new("/problems/chat/bad-request-id", 400, "The header repeatability-request-id must be a UUID.") { Target = "repeatability-request-id" };
+        new("/problems/chat/bad-request-id", 400, $"The header repeatability-request-id is 1 to {ChatLimits.RequestIdCharacters} characters.") { Target = "repeatability-request-id" };
 
     /// <summary>Nothing to change was named.</summary>
     public static readonly Problem NothingToChange = new("/problems/chat/nothing-to-change", 400, "Name at least one member to change.");
+
+    /// <summary>The resource has no receipts in threads of this size.</summary>
+    public static Problem NoReceiptsHere(int participants) =>
+        new("/problems/chat/no-receipts-here", 403, $"This resource keeps read receipts in threads of up to {participants} participants, and this thread has more.") { Code = "ReceiptsNotKept" };
+
+    /// <summary>The resource has no typing notifications in threads of this size.</summary>
+    public static Problem NoTypingHere(int participants) =>
+        new("/problems/chat/no-typing-here", 403, $"This resource has typing notifications in threads of up to {participants} participants, and this thread has more.") { Code = "TypingNotSent" };
 
     /// <summary>Others are changing the same thread at the same moment, again and again.</summary>
     public static readonly Problem Busy =

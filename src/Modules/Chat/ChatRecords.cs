@@ -5,6 +5,7 @@ namespace Domicile.Modules.Chat;
 
 /// <summary>A chat thread. Its key seals everything in it; when the thread is deleted, the key is destroyed.</summary>
 [Record("chat.thread", DataCategory.Content, Retention.StoredDate, Note = "Deleted at the date of its retention policy, else by any participant.")]
+[IdleAfter<ChatMessage>(30)]
 [Index("a thread by the id that requests name", nameof(PublicId), Unique = true)]
 public sealed record ChatThread
 {
@@ -17,7 +18,7 @@ public sealed record ChatThread
     public required string PublicId { get; init; }
 
     /// <summary>When it was created.</summary>
-    [Plain("shown in lists; its retention counts from it")]
+    [Clock, Plain("shown in lists; its retention counts from it")]
     public required DateTimeOffset CreatedOn { get; init; }
 
     /// <summary>When its retention policy deletes it; null for never.</summary>
@@ -72,8 +73,14 @@ public sealed record ChatParticipant
     /// <summary>The instant from which the history is shared with them, as it was given.</summary>
     public DateTimeOffset? ShareHistoryTime { get; init; }
 
-    /// <summary>The instant from which messages are visible to them.</summary>
-    public required DateTimeOffset VisibleFrom { get; init; }
+    /// <summary>
+    /// The message that told of their coming (its <see cref="ChatMessage.SealId"/>): what arrived before it is not visible to them, unless the history is shared.
+    /// Null for who is in the thread from its beginning.
+    /// </summary>
+    public Guid? AddedBy { get; init; }
+
+    /// <summary>The message that told of their going: what arrived after it is not visible to them.</summary>
+    public Guid? RemovedBy { get; init; }
 
     /// <summary>Name and value pairs of the application.</summary>
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
@@ -164,6 +171,29 @@ public enum ChatMessageType
     ParticipantRemoved = 4,
 }
 
+/// <summary>How far someone has read in a thread.</summary>
+[Record("chat.receipt", DataCategory.Content, Retention.WithParent, Erasure = ErasureRule.Delete)]
+public sealed record ChatReceipt
+{
+    /// <summary>The thread.</summary>
+    [Key, Parent<ChatThread>]
+    public required Ref<ChatThread> Thread { get; init; }
+
+    /// <summary>The reader.</summary>
+    [Key, Owner]
+    public required SubjectRef Person { get; init; }
+
+    /// <summary>The row version.</summary>
+    [Version]
+    public long Version { get; init; }
+
+    /// <summary>The last message that they have read.</summary>
+    public required long MessageId { get; init; }
+
+    /// <summary>When they said so.</summary>
+    public required DateTimeOffset ReadOn { get; init; }
+}
+
 /// <summary>That a person's request to create a thread was carried out, so that repeating it gives the same thread.</summary>
 [Record("chat.creation", DataCategory.OperationLog, Retention.FixedAge, AgeDays = 1, Erasure = ErasureRule.Delete)]
 public sealed record ChatCreation
@@ -172,7 +202,7 @@ public sealed record ChatCreation
     [Key, Owner]
     public required SubjectRef Person { get; init; }
 
-    /// <summary>The id of the request, from its <c>repeatability-request-id</c>.</summary>
+    /// <summary>The request, from a keyed hash of its <c>repeatability-request-id</c>, which is any text of the application's.</summary>
     [Key]
     public required Guid RequestId { get; init; }
 
@@ -187,5 +217,6 @@ public sealed record ChatCreation
 [JsonSerializable(typeof(ChatThread))]
 [JsonSerializable(typeof(ChatParticipant))]
 [JsonSerializable(typeof(ChatMessage))]
+[JsonSerializable(typeof(ChatReceipt))]
 [JsonSerializable(typeof(ChatCreation))]
 internal sealed partial class ChatRecords : JsonSerializerContext;

@@ -22,6 +22,7 @@ internal sealed class ChatStore
 
     private readonly BoundedCache<(Geography Geography, long Resource, string PublicId), Ref<ChatThread>> _threads = new(32_768);
     private readonly BoundedCache<(Geography Geography, Ref<ChatThread> Thread), bool> _deleted = new(65_536);
+    private readonly BoundedCache<Guid, long> _arrivals = new(16_384);
     private readonly ConcurrentDictionary<Geography, bool> _observed = new();
 
     /// <summary>A thread by the id that requests name; null when the resource has none such.</summary>
@@ -65,6 +66,42 @@ internal sealed class ChatStore
                     take,
                 }).AsList(),
             cancel);
+
+    /// <summary>
+    /// Which messages of a thread someone sees: the first and last instant of arrival. Coming and going are placed among the messages by the message that
+    /// tells of them, not by a clock, because in a burst arrivals run ahead of it.
+    /// </summary>
+    public async ValueTask<(long First, long Last)> VisibleTo(Home home, ChatParticipant person, CancellationToken cancel)
+    {
+        var first = person.ShareHistoryTime is { } shared ? shared.ToUnixTimeMilliseconds()
+            : person.AddedBy is { } coming ? await ArrivalOf(home, person.Thread, coming, person.AddedOn, cancel)
+            : 0;
+        var last = person is { RemovedOn: { } left, RemovedBy: { } going } ? await ArrivalOf(home, person.Thread, going, left, cancel) - 1 : long.MaxValue;
+        return (first, last);
+    }
+
+    /// <summary>Where a message lies that arrived at or soon after an instant. It never moves, so it is remembered.</summary>
+    private async ValueTask<long> ArrivalOf(Home home, Ref<ChatThread> thread, Guid sealId, DateTimeOffset from, CancellationToken cancel)
+    {
+        if (_arrivals.TryGet(sealId, out var known))
+        {
+            return known;
+        }
+
+        var after = from.ToUnixTimeMilliseconds() - 1;
+        while (await home.Store.Range<ChatMessage>(thread).After(after).Take(ChatLimits.Page).Open(cancel) is { Count: > 0 } page)
+        {
+            if (page.Find(message => message.SealId == sealId) is { } found)
+            {
+                _arrivals.Add(sealId, found.Id);
+                return found.Id;
+            }
+
+            after = page[^1].Id;
+        }
+
+        return from.ToUnixTimeMilliseconds();
+    }
 
     private void Observe(Home home)
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 using Domicile.Modules.Http;
 using Domicile.Residency;
 using Domicile.Storage;
@@ -26,10 +27,13 @@ internal sealed class ChatThreads(ThreadDoor door, TimeProvider clock)
         Guid? requestId = null;
         if (call.Header("repeatability-request-id") is { } header)
         {
-            requestId = Guid.TryParse(header, out var parsed) ? parsed : null;
-            if (requestId is null)
+            if (header.Length is 0 or > ChatLimits.RequestIdCharacters)
             {
                 faults.Add(ChatProblems.BadRequestId);
+            }
+            else
+            {
+                requestId = await RequestIdOf(call, header, cancel);
             }
         }
 
@@ -53,8 +57,8 @@ internal sealed class ChatThreads(ThreadDoor door, TimeProvider clock)
         }
 
         var thread = ThreadOf(call, request, me, now);
-        var participants = people.Where(person => person.Subject != me).Select(person => person.In(thread.Key, now, visibleFrom: now)).ToList();
-        participants.Insert(0, people.Find(person => person.Subject == me)?.In(thread.Key, now, now) ?? new ChatParticipant { Thread = thread.Key, Person = me, AddedOn = now, VisibleFrom = now });
+        var participants = people.Where(person => person.Subject != me).Select(person => person.In(thread.Key, now, addedBy: null)).ToList();
+        participants.Insert(0, people.Find(person => person.Subject == me)?.In(thread.Key, now, addedBy: null) ?? new ChatParticipant { Thread = thread.Key, Person = me, AddedOn = now });
         var outcome = await home.Store.Commit(
             b =>
             {
@@ -189,6 +193,13 @@ internal sealed class ChatThreads(ThreadDoor door, TimeProvider clock)
     {
         var model = await new ChatView(call.Home, call.ApiVersion).Thread(thread, cancel);
         return Reply.Json(201, new CreatedThreadReply(model, invalid.Count > 0 ? invalid : null), ChatJson.Default.CreatedThreadReply);
+    }
+
+    /// <summary>The text may say anything, so what rests of it is a keyed hash.</summary>
+    private static async ValueTask<Guid> RequestIdOf(Call call, string text, CancellationToken cancel)
+    {
+        var key = await call.Home.Secret("chat creations", cancel);
+        return new Guid(HMACSHA256.HashData(key, Encoding.UTF8.GetBytes($"{call.Home.ResourceId:N}{text}")).AsSpan(0, 16));
     }
 
     private static async ValueTask<ChatThread?> FindCreated(Call call, Guid requestId, CancellationToken cancel) =>

@@ -17,6 +17,6 @@ internal static class ChatVersions
     /// <summary>Whether messages have metadata (since 2021-09-07).</summary>
     public static bool HasMessageMetadata(string version) => version != "2021-03-07";
 
-    /// <summary>Whether threads and participants have metadata, and threads a retention policy (since 2025-03-15).</summary>
-    public static bool HasThreadMetadata(string version) => version == "2025-03-15";
+    /// <summary>Whether threads and participants have metadata, and threads a retention policy (since 2025-03-15; a preview is as the stable version after it).</summary>
+    public static bool HasThreadMetadata(string version) => version is "2025-03-15" or "2024-06-05-preview";
 }

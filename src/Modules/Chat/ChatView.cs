@@ -34,6 +34,17 @@ internal sealed class ChatView(Home home, string version)
         return [.. participants.Where(participant => _ids.ContainsKey(participant.Person)).Select(Participant)];
     }
 
+    /// <summary>Read receipts, leaving out those of who was erased.</summary>
+    public async ValueTask<IReadOnlyList<ReceiptModel>> Receipts(IReadOnlyList<ChatReceipt> receipts, CancellationToken cancel)
+    {
+        await Resolve(receipts.Select(receipt => receipt.Person), cancel);
+        return
+        [
+            .. receipts.Where(receipt => _ids.ContainsKey(receipt.Person)).Select(receipt => new ReceiptModel(
+                Identifier(receipt.Person), receipt.MessageId.ToString(CultureInfo.InvariantCulture), receipt.ReadOn)),
+        ];
+    }
+
     /// <summary>Messages of one thread.</summary>
     public async ValueTask<IReadOnlyList<MessageModel>> Messages(Ref<ChatThread> thread, IReadOnlyList<ChatMessage> messages, CancellationToken cancel)
     {

@@ -35,15 +35,15 @@ internal sealed record Invitation(SubjectRef Subject, ParticipantModel Model, bo
     /// <summary>Their membership, when they are new to the thread or come back.</summary>
     /// <param name="thread">The thread.</param>
     /// <param name="now">When they are added.</param>
-    /// <param name="visibleFrom">From when they see messages, unless the request shares the history from another instant on.</param>
-    public ChatParticipant In(Ref<ChatThread> thread, DateTimeOffset now, DateTimeOffset visibleFrom) => new()
+    /// <param name="addedBy">The message that tells of it; null at the thread's beginning.</param>
+    public ChatParticipant In(Ref<ChatThread> thread, DateTimeOffset now, Guid? addedBy) => new()
     {
         Thread = thread,
         Person = Subject,
         AddedOn = now,
         DisplayName = Model.DisplayName,
         ShareHistoryTime = Model.ShareHistoryTime,
-        VisibleFrom = Model.ShareHistoryTime ?? visibleFrom,
+        AddedBy = addedBy,
         Metadata = WithMetadata ? ThreadPatch.Merge(null, Model.Metadata) : null,
     };
 }

@@ -39,6 +39,16 @@ internal readonly record struct Page(int Size, DateTimeOffset? Since)
         return true;
     }
 
+    /// <summary>Reads <c>skip</c>.</summary>
+    public static bool TryReadSkip(Call call, out int skip, out Problem? problem)
+    {
+        skip = 0;
+        problem = call.Query("skip") is { } asked && !int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out skip)
+            ? HttpProblems.BadParameter("skip", "a number from 0")
+            : null;
+        return problem is null;
+    }
+
     /// <summary>The link to what follows: relative, with every parameter of this request.</summary>
     public string Next(string path, string continuation, string version) =>
         $"{path}?maxPageSize={Size.ToString(CultureInfo.InvariantCulture)}{(Since is { } since ? $"&startTime={since.UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ}" : "").Replace(":", "%3A", StringComparison.Ordinal)}&{continuation}&api-version={version}";

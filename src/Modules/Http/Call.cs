@@ -15,14 +15,19 @@ namespace Domicile.Modules.Http;
 /// </summary>
 /// <param name="http">The request as the server received it. Handlers see it through this type only.</param>
 /// <param name="geography">The geography of the origin that the request came to.</param>
-/// <param name="home">The home of the resource that the request is for; null on the administration origin.</param>
-public sealed class Call(HttpContext http, Geography geography, Home? home)
+/// <param name="resource">The resource that the request is for; null on the administration origin.</param>
+public sealed class Call(HttpContext http, Geography geography, ServedResource? resource)
 {
     /// <summary>The geography of the origin that the request came to.</summary>
     public Geography Geography => geography;
 
     /// <summary>The geography, resource, store and keys that the request is for: the only door to storage. The administration origin has none.</summary>
-    public Home Home => home ?? throw new InvalidOperationException("An operation of the administration origin is for no resource.");
+    public Home Home => Resource.Home;
+
+    /// <summary>What the customer chose for the resource.</summary>
+    public ResourceSettings Settings => Resource.Settings;
+
+    private ServedResource Resource => resource ?? throw new InvalidOperationException("An operation of the administration origin is for no resource.");
 
     /// <summary>Who is calling.</summary>
     public required Caller Caller { get; init; }

@@ -20,6 +20,9 @@ public sealed record ServedResource(Home Home, IReadOnlyList<byte[]> AccessKeys)
 {
     /// <summary>The fingerprints of the keys, in the same order: what tokens remember of the key with which they were issued.</summary>
     public IReadOnlyList<string> KeyFingerprints { get; } = [.. AccessKeys.Select(key => AccessKey.Fingerprint(key))];
+
+    /// <summary>What the customer chose for it.</summary>
+    public ResourceSettings Settings { get; init; } = new();
 }
 
 /// <summary>Checks user access tokens: signature, resource, geography, expiry, revocation.</summary>

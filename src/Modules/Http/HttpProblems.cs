@@ -101,6 +101,9 @@ public static class HttpProblems
         _ => new("/problems/http/bad-request", 400, "The request could not be read."),
     };
 
+    /// <summary>A rate limit was met.</summary>
+    public static Problem TooMany(string limit, TimeSpan wait) => new("/problems/http/too-many", 429, limit) { RetryAfter = wait };
+
     /// <summary>A fault of ours. Says nothing about it but where to look.</summary>
     public static Problem Unexpected(string requestId) =>
         new("/problems/http/unexpected", 500, $"The server failed. Its log has this request as {requestId}.") { Code = "InternalServerError" };

@@ -19,8 +19,8 @@ internal sealed class IdentityEndpoints(UserTokens tokens, IResourceHomes homes,
     private static readonly FrozenSet<string> All =
         FrozenSet.Create("2021-03-07", "2021-10-31-preview", "2022-06-01", "2022-10-01", "2023-08-01", "2023-10-01", "2025-06-30");
 
-    private static readonly FrozenSet<string> WithTeams = All.Except(["2021-03-07", "2021-10-31-preview"]).ToFrozenSet();
-    private static readonly FrozenSet<string> WithExpiry = WithTeams.Except(["2022-06-01"]).ToFrozenSet();
+    private static readonly FrozenSet<string> WithTeams = All.Except(["2021-03-07"]).ToFrozenSet();
+    private static readonly FrozenSet<string> WithExpiry = WithTeams.Except(["2021-10-31-preview", "2022-06-01"]).ToFrozenSet();
     private static readonly FrozenSet<string> WithCustomId = FrozenSet.Create("2025-06-30");
     private static readonly FrozenSet<string> Exchange = FrozenSet.Create("2025-03-02-preview", "2025-06-30");
 

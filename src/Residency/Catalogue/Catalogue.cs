@@ -55,6 +55,14 @@ public sealed class Catalogue
         foreach (var kind in _kinds)
         {
             kind.Children = [.. _kinds.Where(child => child.Parent == kind)];
+            if (kind.ClrType.GetCustomAttributes().OfType<IIdleDeclaration>().SingleOrDefault() is { } idle)
+            {
+                kind.Idle = _byType.TryGetValue(idle.Appended, out var appended) ? new IdleRule(appended, idle.Days) : null;
+                if (kind.Idle is not { Days: >= 1 and <= 3650, Appended.Layout: Layout.Append } rule || rule.Appended.Parent != kind || kind.Columns.All(column => !column.Role.HasFlag(ColumnRole.Clock)))
+                {
+                    _faults.Add($"{kind.Name}: an idle rule names a kind that is appended below it, 1–3650 days, and a [Clock] from which it counts while nothing is.");
+                }
+            }
         }
 
         var faults = _faults.Concat(_kinds.SelectMany(CatalogueRules.FaultsOf)).Concat(CatalogueRules.FaultsOf(_kinds)).ToList();

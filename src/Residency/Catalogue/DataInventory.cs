@@ -93,7 +93,10 @@ public sealed record InventoryKind(
         return new InventoryField(column.Member, false, subject, found);
     }
 
-    private static string RetentionOf(RecordKind kind) => kind.Retention switch
+    private static string RetentionOf(RecordKind kind) =>
+        RuleOf(kind) + (kind.Idle is { } idle ? $"; and {idle.Days} days after the last {idle.Appended.Name} below it, unless the resource sets another time" : "");
+
+    private static string RuleOf(RecordKind kind) => kind.Retention switch
     {
         Residency.Retention.WithParent => $"as long as the {kind.Parent!.Name} that it belongs to",
         Residency.Retention.FixedAge => $"{kind.Age.TotalDays} days after {kind.Columns[kind.ExpiryColumn].Member}",

@@ -197,6 +197,35 @@ public sealed class ExpiresAttribute : Attribute;
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class EndedAttribute : Attribute;
 
+/// <summary>
+/// A kind whose records go when nothing was appended below them for so many days; a resource can set another number, or 0 for never.
+/// </summary>
+/// <typeparam name="T">The kind of what is appended.</typeparam>
+/// <param name="days">Days by default, 1–3650.</param>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class IdleAfterAttribute<T>(int days) : Attribute, IIdleDeclaration
+{
+    /// <summary>Days by default.</summary>
+    public int Days { get; } = days;
+
+    Type IIdleDeclaration.Appended => typeof(T);
+}
+
+/// <summary>When a record that is not used goes.</summary>
+internal interface IIdleDeclaration
+{
+    /// <summary>Days by default.</summary>
+    int Days { get; }
+
+    /// <summary>The type of what is appended.</summary>
+    Type Appended { get; }
+}
+
+/// <summary>When a record goes because nothing was appended below it.</summary>
+/// <param name="Appended">The kind of what is appended.</param>
+/// <param name="Days">Days by default.</param>
+public sealed record IdleRule(RecordKind Appended, int Days);
+
 /// <summary>How often the row was written, from 1; the store keeps it and refuses a put of an older one.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class VersionAttribute : Attribute;

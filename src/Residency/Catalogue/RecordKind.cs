@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Reflection;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -57,6 +58,9 @@ public abstract class RecordKind
 
     /// <summary>A sentence for the inventory.</summary>
     public string? Note { get; }
+
+    /// <summary>When a record goes because nothing was appended below it, or null. Known once the catalogue is closed.</summary>
+    public IdleRule? Idle { get; internal set; }
 
     /// <summary>Its indexes, each with the query that it serves.</summary>
     public IReadOnlyList<IndexAttribute> Indexes { get; }
@@ -125,9 +129,11 @@ public sealed class RecordKind<T> : RecordKind
     where T : class
 {
     private static readonly byte[] NoMembers = "{}"u8.ToArray();
+    private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
     private readonly List<Column<T>> _columns = [];
     private readonly List<SealedMember> _sealed = [];
     private readonly JsonTypeInfo<T> _json;
+    private readonly List<(string JsonName, PropertyInfo Property)> _defaults;
     private readonly Action<T, long>? _setVersion;
     private readonly Func<T, long>? _getVersion;
     private readonly Action<T, DateTimeOffset?>? _setErased;
@@ -187,6 +193,7 @@ public sealed class RecordKind<T> : RecordKind
 
         KeyColumns = keys;
         _json = JsonOf(resolver);
+        _defaults = DefaultsOf(_json);
     }
 
     /// <inheritdoc/>
@@ -213,7 +220,7 @@ public sealed class RecordKind<T> : RecordKind
     /// <summary>Writes the part that is to be sealed.</summary>
     public void WriteContent(T record, IBufferWriter<byte> output)
     {
-        using var writer = new Utf8JsonWriter(output);
+        using var writer = new Utf8JsonWriter(output, Writing);
         JsonSerializer.Serialize(writer, record, _json);
     }
 
@@ -226,6 +233,11 @@ public sealed class RecordKind<T> : RecordKind
     {
         var record = JsonSerializer.Deserialize(content.IsEmpty ? NoMembers : content, _json)
             ?? throw new InvalidDataException($"A sealed {Name} holds no object.");
+        if (_defaults.Count > 0)
+        {
+            SetDefaults(record, content);
+        }
+
         for (var i = 0; i < _columns.Count; i++)
         {
             _columns[i].Set(record, values[i]);
@@ -234,6 +246,52 @@ public sealed class RecordKind<T> : RecordKind
         _setVersion?.Invoke(record, version);
         _setErased?.Invoke(record, erasedOn);
         return record;
+    }
+
+    /// <summary>Gives members that the content does not have what a new record would have in them.</summary>
+    private void SetDefaults(T record, ReadOnlySpan<byte> content)
+    {
+        var present = new HashSet<string>(StringComparer.Ordinal);
+        var reader = new Utf8JsonReader(content.IsEmpty ? NoMembers : content);
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 1)
+            {
+                present.Add(reader.GetString()!);
+                reader.Skip();
+            }
+        }
+
+        T? fresh = null;
+        foreach (var (name, property) in _defaults)
+        {
+            if (!present.Contains(name))
+            {
+                property.SetValue(record, property.GetValue(fresh ??= Activator.CreateInstance<T>()));
+            }
+        }
+    }
+
+    /// <summary>
+    /// The sealed members that have an initializer. The generated serializer sets every init-only member, one that is missing to nothing
+    /// (https://learn.microsoft.com/dotnet/standard/serialization/system-text-json/source-generation), so content from before the member would lose its default.
+    /// </summary>
+    private List<(string JsonName, PropertyInfo Property)> DefaultsOf(JsonTypeInfo<T> json)
+    {
+        if (typeof(T).GetConstructor(Type.EmptyTypes) is null)
+        {
+            return [];
+        }
+
+        var fresh = Activator.CreateInstance<T>();
+        return
+        [
+            .. from member in _sealed
+               let property = typeof(T).GetProperty(member.Name)!
+               let value = property.GetValue(fresh)
+               where value is not null && !(property.PropertyType.IsValueType && value.Equals(Activator.CreateInstance(property.PropertyType)))
+               select (json.Properties.First(known => known.AttributeProvider is MemberInfo info && info.Name == member.Name).Name, property),
+        ];
     }
 
     private static bool IsPersistent(PropertyInfo property) =>
@@ -304,7 +362,6 @@ public sealed class RecordKind<T> : RecordKind
         {
             PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
             DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-            Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
             TypeInfoResolver = resolver.WithAddedModifier(info =>
             {
                 if (info.Type != typeof(T))

@@ -56,6 +56,15 @@ internal interface IStoreEngine : IAsyncDisposable
     /// <summary>Keys of rows whose time has come.</summary>
     ValueTask<List<(long Resource, ColumnValue[] Key)>> Expired(RecordKind kind, DateTimeOffset now, int take, CancellationToken cancel);
 
+    /// <summary>Looks at some roots of a kind, in the order of their keys, for those that were not used for as long as their rule says.</summary>
+    /// <param name="kind">The kind; it has an idle rule.</param>
+    /// <param name="now">The instant to compare with.</param>
+    /// <param name="after">The key after which to look.</param>
+    /// <param name="take">Roots to look at, at most.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <returns>The unused ones, and the last key that was looked at; null when there are no more.</returns>
+    ValueTask<(List<IdleRoot> Unused, long? Last)> Idle(RecordKind kind, DateTimeOffset now, long after, int take, CancellationToken cancel);
+
     /// <summary>Gives free pages back to the file system and empties the log, bounded.</summary>
     Task Compact(CancellationToken cancel);
 }

@@ -11,7 +11,17 @@ internal sealed record Plan(long Resource, RootLock? Lock, IReadOnlyList<Check> 
 {
     /// <summary>The person whose erasure this batch begins, or nobody: their rows are then to go.</summary>
     public SubjectRef Erased { get; init; }
+
+    /// <summary>What must not have been appended to meanwhile, or null.</summary>
+    public IdleRoot? Unused { get; init; }
 }
+
+/// <summary>A root below which nothing was appended for long.</summary>
+/// <param name="Resource">The resource.</param>
+/// <param name="Appended">The kind of what is appended.</param>
+/// <param name="Id">The root's key.</param>
+/// <param name="LastArrival">The last arrival below it; 0 when there was none.</param>
+internal sealed record IdleRoot(long Resource, RecordKind Appended, long Id, long LastArrival);
 
 /// <summary>The root that a batch changes under: must exist, and no other batch changes it meanwhile.</summary>
 internal sealed record RootLock(RecordKind Kind, long Id, Problem Otherwise);

@@ -75,24 +75,7 @@ internal sealed class SqliteHeads
     /// <summary>Takes the next place below a parent.</summary>
     public Appended Next(SqliteSession session, SqliteTable table, long parent, long wantedArrival, long now)
     {
-        if (!_heads.TryGetValue((table, parent), out var head))
-        {
-            if (_heads.Count >= Capacity && _dirty.Count == 0)
-            {
-                _heads.Clear();
-            }
-
-            head = new Head(table, parent);
-            var statement = session.Prepare(table.ReadHead).Bind(1, parent);
-            if (statement.Step())
-            {
-                (head.Sequence, head.Arrival) = (statement.Number(0), statement.Number(1));
-                statement.Reset();
-            }
-
-            _heads.Add((table, parent), head);
-        }
-
+        var head = Of(session, table, parent);
         head.Sequence++;
         head.Arrival = Math.Max(wantedArrival > 0 ? wantedArrival : now, head.Arrival + 1);
         if (!head.IsDirty)
@@ -103,6 +86,9 @@ internal sealed class SqliteHeads
 
         return new Appended(head.Sequence, head.Arrival);
     }
+
+    /// <summary>The last arrival below a parent; 0 when there was none.</summary>
+    public long LastArrival(SqliteSession session, SqliteTable table, long parent) => Of(session, table, parent).Arrival;
 
     /// <summary>A root went.</summary>
     public void Remove(SqliteTable root, long id)
@@ -145,6 +131,29 @@ internal sealed class SqliteHeads
         _heads.Clear();
         _roots.Clear();
         _dirty.Clear();
+    }
+
+    private Head Of(SqliteSession session, SqliteTable table, long parent)
+    {
+        if (!_heads.TryGetValue((table, parent), out var head))
+        {
+            if (_heads.Count >= Capacity && _dirty.Count == 0)
+            {
+                _heads.Clear();
+            }
+
+            head = new Head(table, parent);
+            var statement = session.Prepare(table.ReadHead).Bind(1, parent);
+            if (statement.Step())
+            {
+                (head.Sequence, head.Arrival) = (statement.Number(0), statement.Number(1));
+                statement.Reset();
+            }
+
+            _heads.Add((table, parent), head);
+        }
+
+        return head;
     }
 
     private sealed class Head(SqliteTable table, long parent)

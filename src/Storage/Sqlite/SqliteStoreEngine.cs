@@ -207,6 +207,37 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             cancel);
     }
 
+    public ValueTask<(List<IdleRoot> Unused, long? Last)> Idle(RecordKind kind, DateTimeOffset now, long after, int take, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, ask) =>
+            {
+                var (kind, idle) = (ask.kind, ask.kind.Idle!);
+                var (key, clock) = (kind.Columns[kind.ReferenceColumn].Name, kind.Columns.First(column => column.Role.HasFlag(ColumnRole.Clock)).Name);
+                var rules = ask.Rules is { } table ? $"LEFT JOIN {table} r ON r.resource = t.resource AND r.kind = '{kind.Name}'" : "LEFT JOIN (SELECT NULL AS days) r ON true";
+                var rows = session.Prepare(
+                    $"""
+                    SELECT t.resource, t.{key}, t.{clock}, coalesce(h.arrival, 0), coalesce(r.days, ?1)
+                    FROM {kind.Table} t LEFT JOIN {ask.Head} h ON h.parent = t.{key} {rules}
+                    WHERE t.{key} > ?2 ORDER BY t.{key} LIMIT ?3
+                    """).Bind(1, idle.Days).Bind(2, ask.after).Bind(3, ask.take);
+                var unused = new List<IdleRoot>();
+                long? last = null;
+                while (rows.Step())
+                {
+                    last = rows.Number(1);
+                    var days = rows.Number(4);
+                    var lastUsed = DateTimeOffset.FromUnixTimeMilliseconds(Math.Max(rows.Number(2), rows.Number(3)));
+                    if (days > 0 && lastUsed.AddDays(days) <= ask.now)
+                    {
+                        unused.Add(new IdleRoot(rows.Number(0), idle.Appended, last.Value, rows.Number(3)));
+                    }
+                }
+
+                return (unused, last);
+            },
+            (kind, Head: _tables[kind.Idle!.Appended].Head, Rules: _tables.Keys.FirstOrDefault(rule => rule.ClrType == typeof(RetentionRule))?.Table, now, after, take),
+            cancel);
+
     public Task Compact(CancellationToken cancel) =>
         Write(
             session =>
@@ -289,6 +320,11 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         if (!_heads.HasResource(session, plan.Resource) && plan.Writes.Any(write => write.What != WriteKind.Delete))
         {
             return StorageProblems.Gone;
+        }
+
+        if (plan.Unused is { } unused && _heads.LastArrival(session, _tables[unused.Appended], unused.Id) != unused.LastArrival)
+        {
+            return StorageProblems.Changed;
         }
 
         foreach (var check in plan.Checks)
