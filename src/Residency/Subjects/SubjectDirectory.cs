@@ -15,7 +15,7 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
     private const int BlindIndexBytes = 16;
     private const int SubjectsMax = 1_000;
     private readonly BoundedCache<(long Resource, Identifier Identifier), SubjectRef> _handles = new(capacity);
-    private readonly BoundedCache<(SubjectRef Subject, string Purpose), string> _identifiers = new(capacity);
+    private readonly BoundedCache<(SubjectRef Subject, long Resource, string Purpose), string> _identifiers = new(capacity);
     private readonly BoundedCache<(long Resource, string Purpose), byte[]> _indexKeys = new(4_096);
 
     /// <summary>The person who has this identifier in this resource, or null.</summary>
@@ -60,7 +60,7 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
         foreach (var identifier in identifiers)
         {
             _handles.AddUnlessDropped((resource.Number, identifier), subject, handles);
-            _identifiers.AddUnlessDropped((subject, identifier.Purpose), identifier.Value, values);
+            _identifiers.AddUnlessDropped((subject, resource.Number, identifier.Purpose), identifier.Value, values);
         }
 
         return subject;
@@ -74,7 +74,7 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
         var missing = new List<SubjectRef>();
         foreach (var subject in subjects.Where(subject => !subject.IsNone).Distinct())
         {
-            if (_identifiers.TryGet((subject, purpose), out var known))
+            if (_identifiers.TryGet((subject, resource.Number, purpose), out var known))
             {
                 resolved.Add(subject, known);
             }
@@ -99,7 +99,7 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
                 {
                     var value = Open(key, resource, stored);
                     resolved[stored.Subject] = value;
-                    _identifiers.AddUnlessDropped((stored.Subject, purpose), value, version);
+                    _identifiers.AddUnlessDropped((stored.Subject, resource.Number, purpose), value, version);
                 }
             }
         }
@@ -120,7 +120,7 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
     {
         var gone = subjects.ToHashSet();
         ring.Forget([.. gone.Select(KeyName.Of)]);
-        _identifiers.DropWhere((pair, _) => gone.Contains(pair.Subject));
+        _identifiers.DropWhere((known, _) => gone.Contains(known.Subject));
         _handles.DropWhere((_, subject) => gone.Contains(subject));
     }
 
