@@ -21,11 +21,6 @@ public sealed class RateMeter(TimeProvider clock)
     {
         var profile = call.Settings.RateProfile;
         var rows = _rows.GetOrAdd((profile, call.Operation.Name), static key => RateTable.Of(key.Profile, key.Operation));
-        if (rows.Count == 0)
-        {
-            return null;
-        }
-
         var now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         for (var i = 0; i < rows.Count; i++)
         {
@@ -41,7 +36,6 @@ public sealed class RateMeter(TimeProvider clock)
 
     private static CounterKey? KeyOf(Call call, RateProfile profile, int row, RateScope scope)
     {
-        var resource = call.Home.Resource;
         var user = (call.Caller as Caller.User)?.Subject.Value;
         if (scope is RateScope.User or RateScope.UserInThread && user is null)
         {
@@ -50,7 +44,7 @@ public sealed class RateMeter(TimeProvider clock)
 
         // A hash: two threads that share one share a counter, which at worst throttles a little early.
         var thread = scope is RateScope.Thread or RateScope.UserInThread ? call.Route("threadId").GetHashCode(StringComparison.Ordinal) : 0;
-        return new CounterKey(call.Geography, resource.Number, profile, row, scope is RateScope.User or RateScope.UserInThread ? user!.Value : 0, thread);
+        return new CounterKey(call.Home.ResourceId, profile, row, scope is RateScope.User or RateScope.UserInThread ? user!.Value : 0, thread);
     }
 
     private Counter Counted(CounterKey key)
@@ -69,7 +63,7 @@ public sealed class RateMeter(TimeProvider clock)
         return _counters.GetOrAdd(key, static _ => new Counter());
     }
 
-    private readonly record struct CounterKey(Geography Geography, long Resource, RateProfile Profile, int Row, long User, int Thread);
+    private readonly record struct CounterKey(Guid Resource, RateProfile Profile, int Row, long User, int Thread);
 
     private sealed class Counter
     {
