@@ -371,6 +371,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
                 version.Reset();
                 return found == 0 ? write.Otherwise ?? StorageProblems.Missing
                     : found != write.Version - 1 ? StorageProblems.Changed
+                    : !HasParent(session, plan, write) ? StorageProblems.Gone
                     : IsTaken(session, table, resource, write) ? StorageProblems.Exists
                     : null;
             case WriteKind.Delete:
