@@ -1,0 +1,79 @@
+namespace Domicile.Bench.EndToEnd;
+
+/// <summary>Sending messages end to end, Domicile beside the hand-written server, in turns.</summary>
+internal static class EndToEndComparison
+{
+    public static async Task Run(Options options)
+    {
+        Machine.PrintHead("End to end", options.Arguments);
+        var rounds = options.Number("rounds", 3);
+        var seconds = options.Number("seconds", 8);
+        var connections = options.Numbers("connections", "1,64,256");
+        var program = options.Text("program", Repository.Program);
+        await using var domicile = await DomicileProcess.Start(program);
+        var users = await domicile.MakeUsers(options.Number("users", 1_000));
+        var threads = await domicile.MakeThreads(users, options.Number("threads", 500), 20);
+        var requests = domicile.SendRequests(threads, senders: 4, bodyBytes: 300).ToList();
+        var file = Path.Combine(domicile.Data, "requests.bin");
+        LoadGenerator.WriteRequests(file, requests);
+
+        // The other side: the hand-written server, or another build of Domicile to compare two of them.
+        var other = options.Text("against", "");
+        await using ServerUnderTest baseline = other.Length == 0 ? BaselineProcess.Start() : await DomicileProcess.Start(other);
+        var otherFile = file;
+        if (baseline is DomicileProcess second)
+        {
+            var otherUsers = await second.MakeUsers(users.Count);
+            otherFile = Path.Combine(second.Data, "requests.bin");
+            LoadGenerator.WriteRequests(otherFile, second.SendRequests(await second.MakeThreads(otherUsers, threads.Count, 20), senders: 4, bodyBytes: 300));
+        }
+
+        // Both are warmed up before anything counts.
+        await domicile.Load(file, 64, 5, warm: 1);
+        await baseline.Load(otherFile, 64, 5, warm: 1);
+        var table = new Table("connections", "server", "msgs/s", "p50 ms", "p99 ms", "server CPU s per 1,000", "client CPU s per 1,000", "msgs/s, of (a)", "CPU, of (a)");
+        foreach (var count in connections)
+        {
+            var (a, b) = (new List<LoadResult>(), new List<LoadResult>());
+            for (var round = 0; round < rounds; round++)
+            {
+                a.Add(await baseline.Load(otherFile, count, seconds));
+                b.Add(await domicile.Load(file, count, seconds));
+                Console.Error.WriteLine(
+                    $"{count} connections, round {round + 1}: (a) {a[^1].PerSecond.Thousands()}/s, {a[^1].ServerCpuPer1000.Of(4)} CPU s; (b) {b[^1].PerSecond.Thousands()}/s, {b[^1].ServerCpuPer1000.Of(4)} CPU s");
+            }
+
+            Add(table, count, other.Length == 0 ? "(a) by hand" : "(a) other build", a, a);
+            Add(table, count, "(b) Domicile", b, a);
+        }
+
+        table.Print();
+    }
+
+    /// <summary>Domicile alone under load for long, with its process id told, so that a profiler can be attached.</summary>
+    public static async Task Hold(Options options)
+    {
+        await using var domicile = await DomicileProcess.Start(options.Text("program", Repository.Program));
+        var users = await domicile.MakeUsers(options.Number("users", 1_000));
+        var file = Path.Combine(domicile.Data, "requests.bin");
+        LoadGenerator.WriteRequests(file, domicile.SendRequests(await domicile.MakeThreads(users, options.Number("threads", 500), 20), senders: 4, bodyBytes: 300));
+        Console.WriteLine($"process {domicile.Process.Id}");
+        var result = await domicile.Load(file, options.Number("connections", 64), options.Number("seconds", 30));
+        Console.WriteLine($"{result.PerSecond.Thousands()}/s, {result.ServerCpuPer1000.Of(4)} CPU s per 1,000");
+    }
+
+    private static void Add(Table table, int connections, string server, List<LoadResult> runs, List<LoadResult> a)
+    {
+        double Of(List<LoadResult> some, Func<LoadResult, double> what) => some.Select(what).Median();
+        table.Add(
+            connections,
+            server,
+            Of(runs, run => run.PerSecond).Thousands(),
+            Of(runs, run => run.P50).Of(2),
+            Of(runs, run => run.P99).Of(2),
+            Of(runs, run => run.ServerCpuPer1000).Of(4),
+            Of(runs, run => run.ClientCpuPer1000).Of(4),
+            (Of(runs, run => run.PerSecond) / Of(a, run => run.PerSecond)).Of(2),
+            (Of(runs, run => run.ServerCpuPer1000) / Of(a, run => run.ServerCpuPer1000)).Of(2));
+    }
+}

@@ -1,0 +1,161 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Domicile.Bench.EndToEnd;
+
+/// <summary>
+/// A lean client in a process of its own: HTTP/1.1 over TLS, connections kept alive, requests that were built before, one in flight on each connection.
+/// Requests are picked at random, so that no order of threads or users is kinder than another.
+/// </summary>
+internal static class LoadGenerator
+{
+    private const int Warming = 0;
+    private const int Measuring = 1;
+    private const int Done = 2;
+    private static volatile int s_phase;
+
+    /// <summary>Writes requests where a load process reads them: each its length in four bytes, then itself.</summary>
+    public static void WriteRequests(string file, IEnumerable<byte[]> requests)
+    {
+        using var output = File.Create(file);
+        var length = new byte[4];
+        foreach (var request in requests)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(length, request.Length);
+            output.Write(length);
+            output.Write(request);
+        }
+    }
+
+    public static async Task Run(Options options)
+    {
+        var requests = ReadRequests(options.Text("requests"));
+        var connections = options.Number("connections", 1);
+        var server = options.Number("server", 0);
+        var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        trust.CustomTrustStore.ImportFromPemFile(options.Text("trust"));
+        var streams = new List<SslStream>();
+        for (var i = 0; i < connections; i++)
+        {
+            streams.Add(await Connect(options.Number("port", 0), trust));
+        }
+
+        var histograms = streams.Select(_ => new Histogram()).ToList();
+        var errors = new int[1];
+        var loops = streams.Select((stream, i) => Task.Run(() => Loop(stream, requests, new Random(1 + i), histograms[i], errors))).ToList();
+        await Task.Delay(TimeSpan.FromSeconds(options.Number("warm", 2)));
+        var (serverCpu, clientCpu, watch) = (Machine.CpuSeconds(server), Machine.CpuSeconds(Environment.ProcessId), Stopwatch.StartNew());
+        s_phase = Measuring;
+        await Task.Delay(TimeSpan.FromSeconds(options.Number("seconds", 5)));
+        s_phase = Done;
+        var seconds = watch.Elapsed.TotalSeconds;
+        serverCpu = Machine.CpuSeconds(server) - serverCpu;
+        clientCpu = Machine.CpuSeconds(Environment.ProcessId) - clientCpu;
+        await Task.WhenAll(loops);
+
+        var all = new Histogram();
+        histograms.ForEach(all.Add);
+        var result = new LoadResult(all.Count, seconds, all.Percentile(0.5), all.Percentile(0.99), serverCpu, clientCpu, errors[0]);
+        Console.WriteLine(JsonSerializer.Serialize(result, LoadJson.Default.LoadResult));
+    }
+
+    private static async Task Loop(SslStream stream, byte[][] requests, Random random, Histogram histogram, int[] errors)
+    {
+        var buffer = new byte[8 * 1024];
+        while (s_phase != Done)
+        {
+            var request = requests[random.Next(requests.Length)];
+            var phase = s_phase;
+            var started = Stopwatch.GetTimestamp();
+            await stream.WriteAsync(request);
+            var length = 0;
+            bool isWhole;
+            bool isCreated;
+            do
+            {
+                var read = await stream.ReadAsync(buffer.AsMemory(length));
+                if (read == 0)
+                {
+                    throw new IOException("The server ended the connection.");
+                }
+
+                length += read;
+                (isWhole, isCreated) = Look(buffer.AsSpan(0, length));
+            }
+            while (!isWhole);
+
+            if (!isCreated)
+            {
+                Interlocked.Increment(ref errors[0]);
+            }
+            else if (phase == Measuring && s_phase == Measuring)
+            {
+                histogram.Add(Stopwatch.GetTimestamp() - started);
+            }
+        }
+    }
+
+    private static (bool IsWhole, bool IsCreated) Look(ReadOnlySpan<byte> answer)
+    {
+        var head = answer.IndexOf("\r\n\r\n"u8);
+        var lengthAt = head < 0 ? -1 : answer.IndexOf("Content-Length: "u8);
+        if (lengthAt < 0 || !Utf8Parser.TryParse(answer[(lengthAt + 16)..], out int length, out _))
+        {
+            return (false, false);
+        }
+
+        return (answer.Length >= head + 4 + length, answer.StartsWith("HTTP/1.1 201 "u8));
+    }
+
+    private static async Task<SslStream> Connect(int port, X509ChainPolicy trust)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(IPAddress.Loopback, port);
+        var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
+        await stream.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions { TargetHost = "localhost", CertificateChainPolicy = trust, ApplicationProtocols = [SslApplicationProtocol.Http11] });
+        return stream;
+    }
+
+    private static byte[][] ReadRequests(string file)
+    {
+        var bytes = File.ReadAllBytes(file);
+        var requests = new List<byte[]>();
+        for (var at = 0; at < bytes.Length;)
+        {
+            var length = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(at));
+            requests.Add(bytes.AsSpan(at + 4, length).ToArray());
+            at += 4 + length;
+        }
+
+        return [.. requests];
+    }
+}
+
+/// <summary>What one run of the load generator saw.</summary>
+/// <param name="Messages">Messages answered with 201 while it measured.</param>
+/// <param name="Seconds">How long it measured.</param>
+/// <param name="P50">Half of the answers came within this, in milliseconds.</param>
+/// <param name="P99">99 % of them did, in milliseconds.</param>
+/// <param name="ServerCpu">CPU seconds of the server process.</param>
+/// <param name="ClientCpu">CPU seconds of the load generator.</param>
+/// <param name="Errors">Answers other than 201; they count for nothing else.</param>
+internal sealed record LoadResult(long Messages, double Seconds, double P50, double P99, double ServerCpu, double ClientCpu, int Errors)
+{
+    public double PerSecond => Messages / Seconds;
+
+    /// <summary>CPU seconds of the server for 1,000 messages, the same number as CPU milliseconds for one.</summary>
+    public double ServerCpuPer1000 => ServerCpu * 1000 / Messages;
+
+    public double ClientCpuPer1000 => ClientCpu * 1000 / Messages;
+}
+
+[JsonSerializable(typeof(LoadResult))]
+internal sealed partial class LoadJson : JsonSerializerContext;
