@@ -108,10 +108,19 @@ internal sealed class AdminClient : IDisposable
     }
 
     /// <summary>Sends something and reads the answer.</summary>
-    public async Task<TReply> Post<TBody, TReply>(
-        string role, string path, JsonTypeInfo<TBody> bodyType, TBody body, JsonTypeInfo<TReply> replyType, CancellationToken cancel)
+    public Task<TReply> Post<TBody, TReply>(
+        string role, string path, JsonTypeInfo<TBody> bodyType, TBody body, JsonTypeInfo<TReply> replyType, CancellationToken cancel) =>
+        Change(HttpMethod.Post, role, path, bodyType, body, replyType, cancel);
+
+    /// <summary>Changes something and reads what it is now.</summary>
+    public Task<TReply> Patch<TBody, TReply>(
+        string role, string path, JsonTypeInfo<TBody> bodyType, TBody body, JsonTypeInfo<TReply> replyType, CancellationToken cancel) =>
+        Change(HttpMethod.Patch, role, path, bodyType, body, replyType, cancel);
+
+    private async Task<TReply> Change<TBody, TReply>(
+        HttpMethod method, string role, string path, JsonTypeInfo<TBody> bodyType, TBody body, JsonTypeInfo<TReply> replyType, CancellationToken cancel)
     {
-        using var request = Request(HttpMethod.Post, path, bodyType, body);
+        using var request = Request(method, path, bodyType, body);
         await Authorize(request, role, cancel);
         using var response = await Send(request, cancel);
         return await Read(response, replyType, cancel);

@@ -40,6 +40,10 @@ internal sealed record KeysReply(string PrimaryKey, string SecondaryKey, string 
 /// <summary>Asks for a new key: <c>Primary</c> or <c>Secondary</c>.</summary>
 internal sealed record RegenerateRequest(string KeyType);
 
+/// <summary>What is chosen for a resource; in a change, what is absent stays.</summary>
+internal sealed record ResourceSettings(
+    string? RateProfile = null, int? ReceiptsInThreadsUpTo = null, int? TypingInThreadsUpTo = null, int? IdleThreadsDeletedAfterDays = null);
+
 /// <summary>A communication user.</summary>
 internal sealed record IdentityReply(string Id, DateTimeOffset CreatedOn);
 
@@ -75,6 +79,7 @@ internal sealed record DoctorReply(string DataDirectory, IReadOnlyList<Doctor.Fi
 [JsonSerializable(typeof(RegenerateRequest))]
 [JsonSerializable(typeof(IReadOnlyList<IdentityReply>))]
 [JsonSerializable(typeof(Page<IdentityReply>))]
+[JsonSerializable(typeof(ResourceSettings))]
 [JsonSerializable(typeof(ProblemReply))]
 [JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(IReadOnlyList<GeographyInventory>))]

@@ -14,6 +14,7 @@ internal static class ResourceCommands
             Show(options, terminal),
             Delete(options, terminal),
             KeysCommands.Describe(options, terminal),
+            SettingsCommands.Describe(options, terminal),
         };
 
     private static Verb Create(CommonOptions options, Terminal terminal)
