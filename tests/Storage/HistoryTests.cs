@@ -17,7 +17,7 @@ public abstract class HistoryTests(Func<StoreFixture> fixture)
 
     [Fact]
     [Trait("length", "long")]
-    public Task Any_history_ends_as_the_model_says() => Run(histories: 150, rounds: 6, batches: 80);
+    public Task Any_history_ends_as_the_model_says() => Run(histories: 60, rounds: 6, batches: 80);
 
     private async Task Run(int histories, int rounds, int batches)
     {
