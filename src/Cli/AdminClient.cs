@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
@@ -45,6 +46,13 @@ internal sealed class AdminClient : IDisposable
             AutomaticDecompression = DecompressionMethods.None,
             MaxResponseHeadersLength = 32,
         };
+        if (geography.Address is { } address)
+        {
+            // Only where to connect to: the certificate must be the origin's all the same.
+            var target = IPEndPoint.Parse(address);
+            handler.ConnectCallback = (_, cancel) => Connect(target, cancel);
+        }
+
         if (authorities is not null)
         {
             handler.SslOptions.CertificateChainPolicy = TrustOnly(authorities);
@@ -203,6 +211,21 @@ internal sealed class AdminClient : IDisposable
         catch (TaskCanceledException) when (!cancel.IsCancellationRequested)
         {
             throw new CommandFailure($"The server at {Origin.Authority} ({Geography}) did not answer within {Patience.TotalSeconds} seconds. Is it stopping, or its disk full? See its output.");
+        }
+    }
+
+    private static async ValueTask<Stream> Connect(IPEndPoint target, CancellationToken cancel)
+    {
+        var socket = new Socket(target.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(target, cancel);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
         }
     }
 

@@ -14,7 +14,10 @@ internal sealed record AdminFile(AdminCredential Credential, IReadOnlyList<Admin
 internal sealed record AdminCredential(string Id, string Secret);
 
 /// <summary>A geography and where it is administered.</summary>
-internal sealed record AdminGeography(string Name, string Endpoint);
+/// <param name="Name">The geography's name.</param>
+/// <param name="Endpoint">The administration origin: what the certificate must be for.</param>
+/// <param name="Address">Address and port to connect to, when the origin's name need not be known to any name service; none to look the name up.</param>
+internal sealed record AdminGeography(string Name, string Endpoint, string? Address = null);
 
 /// <summary>Asks for a token.</summary>
 internal sealed record TokenRequest(string Role, int ExpiresInMinutes);

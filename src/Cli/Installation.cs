@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
@@ -56,7 +57,8 @@ internal sealed class Installation : IDisposable
 
             var file = JsonSerializer.Deserialize(File.ReadAllBytes(path), AdminJson.Default.AdminFile) ?? throw new JsonException();
             if (file.Geographies.Count == 0
-                || !file.Geographies.All(geography => Uri.TryCreate(geography.Endpoint, UriKind.Absolute, out var origin) && origin.Scheme == Uri.UriSchemeHttps))
+                || !file.Geographies.All(geography => Uri.TryCreate(geography.Endpoint, UriKind.Absolute, out var origin) && origin.Scheme == Uri.UriSchemeHttps
+                    && (geography.Address is null || IPEndPoint.TryParse(geography.Address, out _))))
             {
                 throw new JsonException();
             }

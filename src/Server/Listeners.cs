@@ -39,6 +39,32 @@ internal sealed partial class Listeners : IConnectionListenerFactory, IConnectio
 
     EndPoint IConnectionListener.EndPoint => Switchboard;
 
+    /// <summary>Looks whether an address could be listened on at this moment, and leaves it.</summary>
+    /// <exception cref="StartupException">It could not.</exception>
+    public static void CheckFree(IPEndPoint address) => Bind(address).Dispose();
+
+    /// <summary>The same for a port of the loopback addresses, as <see cref="AddLoopback"/> listens.</summary>
+    /// <exception cref="StartupException">It could not.</exception>
+    public static void CheckFreeLoopback(int port)
+    {
+        CheckFree(new IPEndPoint(IPAddress.Loopback, port));
+        TryBindLoopbackV6(port)?.Dispose();
+    }
+
+    /// <summary>Whether a port of the loopback addresses could be listened on at this moment.</summary>
+    public static bool IsFreeLoopback(int port)
+    {
+        try
+        {
+            CheckFreeLoopback(port);
+            return true;
+        }
+        catch (StartupException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Starts to listen on one address.</summary>
     /// <returns>The port, which differs from the one asked for when that was 0.</returns>
     /// <exception cref="StartupException">The address cannot be had.</exception>

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Runtime.InteropServices;
 using Domicile.Modules.Administration;
 using Domicile.Modules.Http;
 using Domicile.Residency;
@@ -20,6 +22,8 @@ public sealed class Node : IAsyncDisposable
     private ServerCertificates? _certificates;
     private ServerHost? _host;
     private AdministratorCredential? _credential;
+    private ConnectionStringsFile? _connectionStrings;
+    private PosixSignalRegistration? _reload;
 
     private Node(string directory, TimeProvider clock, ILoggerFactory loggers)
     {
@@ -47,10 +51,16 @@ public sealed class Node : IAsyncDisposable
     /// <summary>Drains the web server, then stops the background work and closes the stores.</summary>
     public async ValueTask DisposeAsync()
     {
+        _reload?.Dispose();
         if (_host is not null)
         {
             await _host.Stop(CancellationToken.None);
             await _host.DisposeAsync();
+        }
+
+        if (_connectionStrings is not null)
+        {
+            await _connectionStrings.DisposeAsync();
         }
 
         if (_services is not null)
@@ -71,8 +81,9 @@ public sealed class Node : IAsyncDisposable
         var node = new Node(directory, clock, loggers);
         try
         {
-            var ports = Guarded(directory, () => DevelopmentPorts.Open(directory, basePort));
-            ports.CheckFree(DevelopmentGeographies.Length);
+            // What can refuse the start comes before what changes anything: files read, stores opened, ports taken; then records and files are written.
+            var ports = Guarded(directory, () => DevelopmentPorts.Open(directory, basePort, DevelopmentGeographies.Length));
+            node._credential = Guarded(directory, () => NodeFiles.Credential(directory));
             MakeDirectory(directory);
             await node.OpenUnits(DevelopmentGeographies.Select(Geography.Parse).Select(geography => new ScaleUnitOptions(geography, Path.Combine(directory, geography.Slug))), cancel);
             var certificate = Guarded(directory, () => DevelopmentAuthority.Open(directory, clock));
@@ -81,15 +92,11 @@ public sealed class Node : IAsyncDisposable
             node._host = ServerHost.Build(parts);
             ports.Attach(node._host.Listeners);
             var origins = node._units.Select((unit, i) => new AdminOrigin(unit.Options.Geography.Name, ports.OpenAdministration(unit.Options.Geography, i))).ToList();
-            var connectionStrings = new List<ConnectionStringEntry>();
-            foreach (var unit in node._units)
-            {
-                connectionStrings.AddRange(await node.OpenResources(unit.Own, ports, cancel));
-            }
-
+            await node.OpenResources(ports, cancel);
             ports.Save();
             node.WriteAdmin("ca.pem", origins);
-            NodeFiles.WriteConnectionStrings(directory, connectionStrings);
+            node._connectionStrings = new ConnectionStringsFile(directory, [.. node._units.Select(unit => unit.Own)], loggers.CreateLogger<ConnectionStringsFile>());
+            var connectionStrings = await node._connectionStrings.Start(cancel);
             await node.Start(cancel);
             await Banner.WriteDevelopment(output, directory, certificate, connectionStrings);
             return node;
@@ -111,13 +118,15 @@ public sealed class Node : IAsyncDisposable
         var node = new Node(options.Data, clock, loggers);
         try
         {
-            MakeDirectory(options.Data);
             node._certificates = ServerCertificates.FromFiles(options.CertificateFiles(), clock, loggers.CreateLogger<ServerCertificates>());
+            ServerHost.CheckProduction(options, node._certificates);
+            node._credential = Guarded(options.Data, () => NodeFiles.Credential(options.Data));
+            MakeDirectory(options.Data);
             await node.OpenUnits(options.Geographies.Select(pair => new ScaleUnitOptions(pair.Key, pair.Value.Stores[0].Sqlite) { RootKeyFile = pair.Value.RootKey }), cancel);
             node._host = await ServerHost.BuildProduction(options, await node.Compose(new ProductionOrigins(options), isDevelopment: false, cancel));
-            var origins = options.Geographies.Select(pair => new AdminOrigin(pair.Key.Name, $"https://{pair.Value.Administration.Name}:{pair.Value.Administration.Listen.Port}")).ToList();
-            node.WriteAdmin(null, origins);
+            node.WriteAdmin(null, [.. options.Geographies.Select(pair => AdminOriginOf(pair.Key, pair.Value.Administration))]);
             await node.Start(cancel);
+            node.ReloadWhenTold();
             await Banner.WriteProduction(output, options);
             return node;
         }
@@ -125,6 +134,26 @@ public sealed class Node : IAsyncDisposable
         {
             await node.DisposeAsync();
             throw;
+        }
+    }
+
+    private static AdminOrigin AdminOriginOf(Geography geography, AdministrationOptions administration)
+    {
+        var listen = administration.Listen;
+        var here = listen.Address.Equals(IPAddress.Any) ? IPAddress.Loopback : listen.Address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : listen.Address;
+        return new AdminOrigin(geography.Name, $"https://{administration.Name}:{listen.Port}", new IPEndPoint(here, listen.Port).ToString());
+    }
+
+    // SIGHUP is what programs that renew certificates send by habit; without it the files are looked at every half minute.
+    private void ReloadWhenTold()
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            _reload = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+            {
+                signal.Cancel = true;
+                _certificates!.Reload();
+            });
         }
     }
 
@@ -143,18 +172,17 @@ public sealed class Node : IAsyncDisposable
             }
             catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or StoreUnavailableException)
             {
-                throw Unusable(options.Directory);
+                throw Unusable(options.Directory, refused);
             }
         }
     }
 
     private async Task<ServerParts> Compose(IResourceOrigins origins, bool isDevelopment, CancellationToken cancel)
     {
-        _credential = Guarded(_directory, () => NodeFiles.Credential(_directory));
         var services = new ServiceCollection()
             .AddSingleton(_clock)
             .AddSingleton(origins)
-            .AddSingleton(_credential)
+            .AddSingleton(_credential!)
             .AddSingleton(new AdministrationMode(isDevelopment));
         foreach (var module in ProductModules.All)
         {
@@ -188,23 +216,35 @@ public sealed class Node : IAsyncDisposable
     private void WriteAdmin(string? certificateAuthority, IReadOnlyList<AdminOrigin> origins) =>
         NodeFiles.WriteAdmin(_directory, new AdminFile(_credential!, certificateAuthority, origins));
 
-    private async Task<List<ConnectionStringEntry>> OpenResources(Home home, DevelopmentPorts ports, CancellationToken cancel)
+    /// <summary>Listens for every resource; a geography without any gets one that is called demo.</summary>
+    private async Task OpenResources(DevelopmentPorts ports, CancellationToken cancel)
     {
+        var found = new List<(int Geography, CommunicationResource Resource)>();
+        for (var i = 0; i < _units.Count; i++)
+        {
+            await foreach (var resource in ResourceRegistry.All(_units[i].Own, cancel))
+            {
+                found.Add((i, resource));
+            }
+        }
+
+        var authorities = ports.OpenResources([.. found.Select(entry => (entry.Geography, entry.Resource.Authority))]);
+        var moves = found.Zip(authorities, (entry, authority) => (entry.Geography, entry.Resource, Authority: authority, From: DevelopmentPorts.PortOf(entry.Resource.Authority), To: DevelopmentPorts.PortOf(authority))).ToList();
+
+        // Up from the top, down from the bottom: nobody is moved to where somebody still is.
+        foreach (var move in moves.Where(move => move.To > move.From).OrderByDescending(move => move.From).Concat(moves.Where(move => move.To < move.From).OrderBy(move => move.From)))
+        {
+            await ResourceRegistry.Move(_units[move.Geography].Own, move.Resource, move.Authority, cancel);
+        }
+
         var registry = _services!.GetRequiredService<ResourceRegistry>();
-        var resources = new List<CommunicationResource>();
-        await foreach (var resource in ResourceRegistry.All(home, cancel))
+        foreach (var (_, unit) in _units.Index().Where(unit => found.All(entry => entry.Geography != unit.Index)))
         {
-            resources.Add(await registry.Reopen(home, resource, ports.Moved ? null : ports.OpenResource(resource.Authority), cancel));
+            if (await registry.Create(unit.Own, "demo", Guid.NewGuid(), cancel) is { Refused: { } refused })
+            {
+                throw new StartupException(refused.Title);
+            }
         }
-
-        if (resources.Count == 0)
-        {
-            var (demo, refused) = await registry.Create(home, "demo", Guid.NewGuid(), cancel);
-            resources.Add(demo ?? throw new StartupException(refused!.Title));
-        }
-
-        return [.. resources.Select(resource => new ConnectionStringEntry(
-            home.Geography.Name, resource.Name, ResourceRegistry.EndpointOf(resource), ResourceRegistry.ConnectionStringOf(resource, resource.PrimaryKey)))];
     }
 
     private static IEnumerable<KeyValuePair<string, string>> Variables() =>
@@ -231,14 +271,10 @@ public sealed class Node : IAsyncDisposable
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            throw Unusable(directory);
-        }
-        catch (System.Text.Json.JsonException)
-        {
-            throw new StartupException($"A file in {directory} is damaged: ports.json or admin.json is not JSON. Put it back, or remove it to have it made anew.");
+            throw Unusable(directory, refused);
         }
     }
 
-    private static StartupException Unusable(string directory) =>
-        new($"The data directory {directory} cannot be used: it must be a directory that you can read and write. Give another one with --data.");
+    private static StartupException Unusable(string directory, Exception reason) =>
+        new($"The data directory {directory} cannot be used: it must be a directory that this user can read and write, on a disk with room. Mend that, or give another one. ({reason.Message})", reason);
 }

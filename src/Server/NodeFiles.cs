@@ -10,13 +10,29 @@ namespace Domicile.Server;
 /// <summary>The files at the top of the data directory: <c>admin.json</c>, which opens the administration, and in development <c>connection-strings.json</c>. Only their owner can read them.</summary>
 internal static class NodeFiles
 {
-    /// <summary>The credential of the first start: read, or made and kept.</summary>
+    /// <summary>The credential of the first start: read, or made; <see cref="WriteAdmin"/> keeps it.</summary>
+    /// <exception cref="StartupException">The file is damaged.</exception>
     public static AdministratorCredential Credential(string directory)
     {
         var path = Path.Combine(directory, "admin.json");
-        return File.Exists(path) && JsonSerializer.Deserialize(File.ReadAllBytes(path), NodeJson.Default.AdminFile) is { } file
-            ? file.Credential
-            : new AdministratorCredential("administrator", System.Buffers.Text.Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32)));
+        if (!File.Exists(path))
+        {
+            return new AdministratorCredential("administrator", System.Buffers.Text.Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32)));
+        }
+
+        AdministratorCredential? credential;
+        try
+        {
+            credential = JsonSerializer.Deserialize(File.ReadAllBytes(path), NodeJson.Default.AdminFile)?.Credential;
+        }
+        catch (JsonException)
+        {
+            credential = null;
+        }
+
+        return credential is { Id.Length: > 0, Secret.Length: > 0 }
+            ? credential
+            : throw new StartupException($"{path} is damaged. Put it back, or remove it: a new one is then made, with a new administrator's credential.");
     }
 
     public static void WriteAdmin(string directory, AdminFile file) =>
@@ -30,12 +46,15 @@ internal static class NodeFiles
 internal sealed record AdminFile(AdministratorCredential Credential, string? CertificateAuthority, IReadOnlyList<AdminOrigin> Geographies);
 
 /// <summary>Where a geography is administered.</summary>
-internal sealed record AdminOrigin(string Name, string Endpoint);
+/// <param name="Name">The geography.</param>
+/// <param name="Endpoint">The administration origin.</param>
+/// <param name="Address">Address and port to connect to, because no name service need know the origin's name; absent when it can be connected to as it stands.</param>
+internal sealed record AdminOrigin(string Name, string Endpoint, string? Address = null);
 
 /// <summary>An entry of DIR/connection-strings.json.</summary>
 internal sealed record ConnectionStringEntry(string Geography, string Resource, string Endpoint, string ConnectionString);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, WriteIndented = true)]
 [JsonSerializable(typeof(AdminFile))]
 [JsonSerializable(typeof(IReadOnlyList<ConnectionStringEntry>))]
 internal sealed partial class NodeJsonBase : JsonSerializerContext;

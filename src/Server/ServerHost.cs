@@ -68,14 +68,7 @@ internal sealed class ServerHost : IAsyncDisposable
     /// <exception cref="StartupException">An address cannot be had, or an administration origin has no certificate.</exception>
     public static async Task<ServerHost> BuildProduction(ServeOptions options, ServerParts parts)
     {
-        var nameless = options.Geographies.Where(pair => parts.Certificates.CertificateFor(pair.Value.Administration.Name!) is null)
-            .Select(pair => $"No certificate of {pair.Key} is for {pair.Value.Administration.Name}, the name of its administration origin. Add one, or set administration.name to a name that has one.")
-            .ToList();
-        if (nameless.Count > 0)
-        {
-            throw new StartupException(string.Join('\n', nameless));
-        }
-
+        CheckNames(options, parts.Certificates);
         var host = Build(parts with { IsDevelopment = false, Limits = options.Limits });
         try
         {
@@ -93,6 +86,17 @@ internal sealed class ServerHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Refuses what <see cref="BuildProduction"/> would refuse, while nothing was made yet.</summary>
+    /// <exception cref="StartupException">An address cannot be had, or an administration origin has no certificate.</exception>
+    public static void CheckProduction(ServeOptions options, ServerCertificates certificates)
+    {
+        CheckNames(options, certificates);
+        foreach (var listener in options.Listeners())
+        {
+            Listeners.CheckFree(listener.Address);
+        }
+    }
+
     /// <summary>Starts to answer.</summary>
     public Task Start(CancellationToken cancel) => _app.StartAsync(cancel);
 
@@ -104,6 +108,17 @@ internal sealed class ServerHost : IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    private static void CheckNames(ServeOptions options, ServerCertificates certificates)
+    {
+        var nameless = options.Geographies.Where(pair => certificates.CertificateFor(pair.Value.Administration.Name!) is null)
+            .Select(pair => $"No certificate of {pair.Key} is for {pair.Value.Administration.Name}, the name of its administration origin. Add one, or set administration.name to a name that has one.")
+            .ToList();
+        if (nameless.Count > 0)
+        {
+            throw new StartupException(string.Join('\n', nameless));
+        }
+    }
 
     private static void Configure(KestrelServerOptions kestrel, ServerParts parts)
     {

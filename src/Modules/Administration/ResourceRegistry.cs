@@ -77,23 +77,9 @@ public sealed class ResourceRegistry(IResourceOrigins origins, TimeProvider cloc
         return outcome.Refused;
     }
 
-    /// <summary>A resource whose origin moved: assigns it a new one, or takes the one that was found for it.</summary>
-    public async ValueTask<CommunicationResource> Reopen(Home geography, CommunicationResource resource, string? authority, CancellationToken cancel)
+    /// <summary>Writes down that a resource's origin is another one from now on.</summary>
+    public static async ValueTask<CommunicationResource> Move(Home geography, CommunicationResource resource, string authority, CancellationToken cancel)
     {
-        if (authority is null)
-        {
-            (authority, var problem) = origins.Assign(geography.Geography, resource.Name);
-            if (authority is null)
-            {
-                throw new InvalidOperationException(problem!.Title);
-            }
-        }
-
-        if (authority == resource.Authority)
-        {
-            return resource;
-        }
-
         var moved = resource with { Authority = authority };
         var outcome = await geography.Store.Commit(b => b.Put(moved), cancel);
         return outcome.Refused is null ? moved with { Version = resource.Version + 1 } : throw new InvalidOperationException(outcome.Refused.Title);

@@ -42,8 +42,13 @@ internal sealed class SqliteSession : IDisposable
         }
         else
         {
-            // Incremental vacuum must be chosen before the first table. FULL: a commit returns after its flush. Deleted content is overwritten with zeros.
-            session.Execute("PRAGMA auto_vacuum=INCREMENTAL");
+            // Incremental vacuum must be chosen before the first table; later the same words are a write, and a start that is refused must not have written.
+            if (session.Number("PRAGMA page_count") == 0)
+            {
+                session.Execute("PRAGMA auto_vacuum=INCREMENTAL");
+            }
+
+            // FULL: a commit returns after its flush. Deleted content is overwritten with zeros.
             session.Execute("PRAGMA journal_mode=WAL");
             session.Execute("PRAGMA synchronous=FULL");
             session.Execute("PRAGMA secure_delete=ON");
