@@ -91,7 +91,10 @@ public sealed class Batch
     public Batch Delete<T>(ColumnValue[] key, Problem? otherwise = null)
         where T : class
     {
-        _writes.Add(new Unsealed(_catalogue.Of<T>(), WriteKind.Delete, key, otherwise));
+        var kind = _catalogue.Of<T>();
+        _writes.Add(kind.FindsOwners
+            ? throw new InvalidOperationException($"{kind.Name} says where people's records lie, so it ends, and goes only with its parent or the person.")
+            : new Unsealed(kind, WriteKind.Delete, key, otherwise));
         return this;
     }
 

@@ -244,6 +244,19 @@ public sealed class CatalogueRulesTests
     internal sealed record Found(
         [property: Key, Parent<Root>] Ref<Root> Root = default, [property: Key] long Id = 0, [property: Owner(FoundBy = typeof(Child))] SubjectRef Owner = default);
 
+    [Record("plants.passing", DataCategory.Usage, Retention.WithParent, Erasure = ErasureRule.Delete)]
+    internal sealed record Passing([property: Key, Parent<Root>] Ref<Root> Root = default, [property: Key, Owner] SubjectRef Person = default);
+
+    [Record("plants.foundByPassing", DataCategory.Usage, Retention.WithParent, Erasure = ErasureRule.Delete)]
+    internal sealed record FoundByPassing(
+        [property: Key, Parent<Root>] Ref<Root> Root = default, [property: Key] long Id = 0, [property: Owner(FoundBy = typeof(Passing))] SubjectRef Owner = default);
+
+    [Fact]
+    public void What_says_where_an_owners_records_lie_stays_when_it_has_ended() =>
+        Assert.Contains(
+            FaultsOf(catalogue => catalogue.Add<Root>(Plants.Json).Add<Passing>(Plants.Json).Add<FoundByPassing>(Plants.Json)),
+            fault => fault.Contains("must therefore stay as long as their parent", StringComparison.Ordinal));
+
     [Fact]
     public void An_owner_is_found_through_a_kind_with_the_same_parent_and_a_person()
     {

@@ -279,11 +279,12 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     }
 
     [Fact]
-    public void What_is_appended_is_not_inserted_and_the_other_way_round()
+    public void What_a_kind_does_not_allow_is_refused_when_the_batch_is_built()
     {
         var batch = new Batch(Unit.Catalogue);
         Assert.Throws<InvalidOperationException>(() => batch.Insert(Says(new Ref<Room>(1), new SubjectRef(1), "x")));
         Assert.Throws<InvalidOperationException>(() => batch.Append(Setting("x")));
+        Assert.Throws<InvalidOperationException>(() => batch.Delete<Member>([1, 1]));
         Assert.Throws<InvalidOperationException>(() => batch.Put(new OptOut { Person = new SubjectRef(1), At = Clock.GetUtcNow() }));
         Assert.Throws<InvalidOperationException>(() => batch.Lock(new Ref<Room>(1), Refused).Lock(new Ref<Room>(2), Refused));
     }

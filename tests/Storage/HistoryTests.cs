@@ -46,6 +46,9 @@ internal sealed class History(StoreFixture fixture, int seed)
     private static readonly Problem No = new("/problems/test/no", 409, "No.");
     private readonly ConcurrentDictionary<long, Written> _acknowledged = new();
     private readonly ConcurrentDictionary<Ref<Room>, bool> _rooms = new();
+
+    /// <summary>Erasures that were asked for; one whose caller was not answered may have begun, and is then finished.</summary>
+    private readonly ConcurrentDictionary<long, Written> _begun = new();
     private readonly Random _random = new(seed);
     private readonly List<FeedEntry> _told = [];
     private readonly List<FeedEntry> _followed = [];
@@ -122,6 +125,7 @@ internal sealed class History(StoreFixture fixture, int seed)
                 var mark = new Setting { Name = "erased", Part = Interlocked.Increment(ref _counter), Value = $"{person.Value}" };
                 var written = new Written([new OneChange("test.setting", Change.Inserted, [ColumnValue.Of(mark.Name), mark.Part], mark with { Version = 1 })], []);
                 var end = await Store.Feed.End(Cancel);
+                _begun.TryAdd(mark.Part, written);
                 Assert.Null(await fixture.Home.EraseSubject(person, b => b.Insert(mark), Cancel));
                 await Acknowledge(written, await PositionOf(mark, end));
             }
@@ -232,7 +236,7 @@ internal sealed class History(StoreFixture fixture, int seed)
                 changes.Add(new OneChange("test.room", Change.Inserted, [made.Key], made with { Version = 1 }));
                 changes.Add(new OneChange("test.member", Change.Inserted, [made.Key, person], first with { Version = 1 }));
                 break;
-            case 1 or 2:
+            case 1 or 2 or 4:
                 var joins = new Member { Room = room, Person = person, Nickname = text };
                 build.Add(b => b.Lock(room, No).Insert(joins));
                 changes.Add(new OneChange("test.member", Change.Inserted, [room, person], joins with { Version = 1 }));
@@ -241,10 +245,6 @@ internal sealed class History(StoreFixture fixture, int seed)
                 var left = member with { LeftOn = member.LeftOn is null ? fixture.Clock.GetUtcNow() : null };
                 build.Add(b => b.Put(left));
                 changes.Add(new OneChange("test.member", Change.Put, [room, person], left with { Version = left.Version + 1 }));
-                break;
-            case 4:
-                build.Add(b => b.Delete<Member>([room, person], No));
-                changes.Add(new OneChange("test.member", Change.Deleted, [room, person], null));
                 break;
             case 5 when random.Next(3) == 0:
                 build.Add(b => b.Delete<Room>([room], No));
@@ -355,7 +355,8 @@ internal sealed class History(StoreFixture fixture, int seed)
     private void Replay(FeedEntry entry)
     {
         var key = KeyOf(entry.Kind.Name, [.. entry.Key]);
-        if (!_acknowledged.TryGetValue(entry.Position, out var written))
+        if (!_acknowledged.TryGetValue(entry.Position, out var written)
+            && !(entry.Kind.Name == "test.setting" && entry.Key[0].Text == "erased" && _begun.TryGetValue(entry.Key[1].Number, out written)))
         {
             // Nobody asked for it but time.
             Assert.Equal(Change.Deleted, entry.Change);
@@ -378,7 +379,8 @@ internal sealed class History(StoreFixture fixture, int seed)
                 Assert.DoesNotContain(key, _model.Keys);
                 break;
             case Change.Put:
-                Assert.Equal(entry.Version - 1, VersionOf(_model[key]));
+                // 0: of an erased person; until the row was depersonalised, somebody else may still make it theirs.
+                Assert.True(VersionOf(_model[key]) is var version && (version == 0 || version == entry.Version - 1), $"{key} was at {version} before it was put as {entry.Version}.");
                 break;
             default:
                 // A row that goes with a room or a person may be deleted before it is removed.

@@ -55,6 +55,7 @@ public sealed class Catalogue
         foreach (var kind in _kinds)
         {
             kind.Children = [.. _kinds.Where(child => child.Parent == kind)];
+            kind.FindsOwners = _kinds.Any(found => found.OwnerFoundBy == kind.ClrType);
             if (kind.ClrType.GetCustomAttributes().OfType<IIdleDeclaration>().SingleOrDefault() is { } idle)
             {
                 kind.Idle = _byType.TryGetValue(idle.Appended, out var appended) ? new IdleRule(appended, idle.Days) : null;

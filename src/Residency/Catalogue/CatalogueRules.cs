@@ -71,6 +71,10 @@ internal static partial class CatalogueRules
         {
             yield return $"{kind.Name}: its owner is found by {finder.Name}, which needs the same parent and an indexed person.";
         }
+        else if (finder.Retention != Retention.WithParent || finder.EndedColumn < 0)
+        {
+            yield return $"{kind.Name}: its owner is found by {finder.Name}, which must therefore stay as long as their parent: [Ended], and not deleted.";
+        }
     }
 
     private static IEnumerable<string> FaultsOfPeople(RecordKind kind)

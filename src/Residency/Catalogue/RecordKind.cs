@@ -104,6 +104,9 @@ public abstract class RecordKind
     /// <summary>The kind that says in which parents an owner's records can lie, or null when the owner is indexed.</summary>
     public Type? OwnerFoundBy { get; private protected set; }
 
+    /// <summary>Whether it says in which parents the records of another kind's owners lie. Known once the catalogue is closed.</summary>
+    public bool FindsOwners { get; internal set; }
+
     /// <summary>Whether rows are changed after they were written.</summary>
     public bool IsVersioned { get; private protected set; }
 
