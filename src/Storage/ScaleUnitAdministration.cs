@@ -19,8 +19,14 @@ public sealed class ScaleUnitAdministration
     /// <summary>Payloads that did not open since the start.</summary>
     public long SealsBroken => _unit.Keys.SealsBroken;
 
-    /// <summary>What the engine itself keeps beside the catalogue's tables.</summary>
-    public static IReadOnlyList<(string Table, string Purpose)> EngineTables => [.. SqliteSchema.Describe(), .. SqliteKeyStore.Describe()];
+    /// <summary>What a scale unit itself keeps beside the catalogue's tables: files, and tables in them.</summary>
+    public static IReadOnlyList<(string Table, string Purpose)> EngineTables =>
+    [
+        .. SqliteSchema.Describe().Select(table => ($"data.db: {table.Table}", table.Purpose)),
+        .. SqliteKeyStore.Describe().Select(table => ($"keys.db: {table.Table}", table.Purpose)),
+        ("root.key", "the geography's root keys, one for each epoch; with it and keys.db everything sealed can be opened, so it is in no backup of the data"),
+        ("erasure.ledger", "names of the keys that were destroyed, and when: handles and numbers; kept, so that a restored backup brings nobody back"),
+    ];
 
     /// <summary>The home of a resource, or null when the scale unit has none of that id.</summary>
     public ValueTask<Home?> Find(Guid resource, CancellationToken cancel) => _unit.FindHome(resource, cancel);
