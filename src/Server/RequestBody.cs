@@ -62,7 +62,17 @@ internal readonly struct RequestBody
             var stream = context.Request.Body;
             while (true)
             {
-                var more = await stream.ReadAsync(buffer.AsMemory(read, Math.Min(buffer.Length, most) - read), cancel);
+                int more;
+                try
+                {
+                    more = await stream.ReadAsync(buffer.AsMemory(read, Math.Min(buffer.Length, most) - read), cancel);
+                }
+                catch (IOException broken) when (broken is not BadHttpRequestException)
+                {
+                    // The web server's word for a chunk whose size is no number; also for a client that is gone, whom nobody answers.
+                    return (default, HttpProblems.BadRequest(StatusCodes.Status400BadRequest));
+                }
+
                 read += more;
                 if (more == 0)
                 {

@@ -26,7 +26,11 @@ internal sealed record KeysReply(string PrimaryKey, string SecondaryKey, string 
 internal sealed record RegenerateKeyRequest(string? KeyType);
 
 /// <summary>GET and PATCH /resources/{nameOrId}/settings; in a PATCH, what is absent stays.</summary>
-internal sealed record SettingsModel(RateProfile? RateProfile, int? ReceiptsInThreadsUpTo, int? TypingInThreadsUpTo, int? IdleThreadsDeletedAfterDays);
+internal sealed record SettingsModel(
+    [property: JsonConverter(typeof(RateProfileName))] RateProfile? RateProfile, int? ReceiptsInThreadsUpTo, int? TypingInThreadsUpTo, int? IdleThreadsDeletedAfterDays);
+
+/// <summary>A profile by its name only: a number would be taken for whichever profile comes there one day.</summary>
+internal sealed class RateProfileName() : JsonStringEnumConverter<RateProfile>(namingPolicy: null, allowIntegerValues: false);
 
 /// <summary>GET /geography.</summary>
 internal sealed record GeographyReply(string Name, string Mode, int Resources, bool MoreResources, string Sqlite, long SealsBroken, string Version);

@@ -27,7 +27,16 @@ internal sealed record ThreadPatch
             return false;
         }
 
-        problem = Read(call.ApiVersion, body, out patch);
+        try
+        {
+            problem = Read(call.ApiVersion, body, out patch);
+        }
+        catch (InvalidOperationException)
+        {
+            // An element's text is only made when it is asked for; the serializer tells a JsonException from this, an element does not.
+            problem = HttpProblems.HalfCharacter;
+        }
+
         return problem is null;
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using Domicile.Residency;
 using Domicile.Storage;
 using Microsoft.AspNetCore.Http;
@@ -85,6 +86,13 @@ public sealed class Call(HttpContext http, Geography geography, ServedResource? 
         if (Body.IsEmpty)
         {
             problem = HttpProblems.NoBody;
+            return false;
+        }
+
+        // The reader looks at the characters of what it takes, not of what it skips.
+        if (!Utf8.IsValid(Body.Span))
+        {
+            problem = HttpProblems.NotUtf8;
             return false;
         }
 

@@ -12,6 +12,13 @@ public static class HttpProblems
     public static Problem BodyTooLarge(int limitBytes) =>
         new("/problems/http/body-too-large", 413, $"The body is longer than the {limitBytes} bytes that this operation takes.");
 
+    /// <summary>The body is not text.</summary>
+    public static readonly Problem NotUtf8 = new("/problems/http/not-utf-8", 400, "The body is not UTF-8.") { Code = "InvalidRequestBody" };
+
+    /// <summary>A text in the body has an escape of half a character, which no text has.</summary>
+    public static readonly Problem HalfCharacter =
+        new("/problems/http/half-character", 400, "A text in the body has half a surrogate pair (\\uD800 to \\uDFFF alone).") { Code = "InvalidRequestBody" };
+
     /// <summary>The body is not JSON of the expected shape.</summary>
     public static Problem UnreadableBody(long? line, long? position) =>
         new("/problems/http/unreadable-body", 400, $"The body is not valid JSON of the expected shape (line {line + 1}, byte {position + 1}).") { Code = "InvalidRequestBody" };

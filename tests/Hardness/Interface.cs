@@ -1,0 +1,201 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using Domicile.Modules.Administration;
+using Domicile.Modules.Chat;
+using Domicile.Modules.Http;
+using Domicile.Modules.Identity;
+using Domicile.Residency;
+using Domicile.Server;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Domicile.Tests.Hardness;
+
+/// <summary>Every operation that the product serves, taken from the product itself, each with one good request.</summary>
+internal static class Interface
+{
+    /// <summary>All operations of all modules, and health.</summary>
+    public static IReadOnlyList<Operation> Operations { get; } = Compose();
+
+    /// <summary>
+    /// One good request for each operation that takes a body or a query: every member of the body, every parameter. Words in capitals stand for what a test made:
+    /// see <see cref="Scene"/>.
+    /// </summary>
+    public static IReadOnlyList<Sample> Samples { get; } =
+    [
+        new("CommunicationIdentity_Create", 201, IdentityJson.Default.CreateIdentityRequest,
+            """{"createTokenWithScopes":["chat","voip"],"expiresInMinutes":60,"customId":"FRESH"}""") { Version = "2025-06-30", NeedsNoBody = true },
+        new("CommunicationIdentity_Get", 200) { Version = "2025-06-30" },
+        new("CommunicationIdentity_Delete", 204),
+        new("CommunicationIdentity_IssueAccessToken", 200, IdentityJson.Default.IssueTokenRequest, """{"scopes":["chat"],"expiresInMinutes":1440}"""),
+        new("CommunicationIdentity_RevokeAccessTokens", 204),
+        new("CommunicationIdentity_ExchangeTeamsUserAccessToken", 403, IdentityJson.Default.ExchangeTeamsTokenRequest, """{"token":"t","appId":"a","userId":"u"}"""),
+        new("Access_ExchangeEntraToken", 403),
+        new("Access_ExchangeTeamsExtensionToken", 403),
+        new("Keys_List", 200),
+        new("Chat_CreateChatThread", 201, ChatJson.Default.CreateThreadRequest,
+            """
+            {"topic":"t","participants":[{"communicationIdentifier":{"kind":"communicationUser","rawId":"MEMBER","communicationUser":{"id":"MEMBER"}},
+            "displayName":"d","shareHistoryTime":"2026-01-01T00:00:00Z","metadata":{"a":"b"}}],"metadata":{"a":"b"},
+            "retentionPolicy":{"kind":"threadCreationDate","deleteThreadAfterDays":60}}
+            """) { Headers = [("repeatability-request-id", "GUID")] },
+        new("Chat_ListChatThreads", 200) { Query = Paged },
+        new("ChatThread_GetChatThreadProperties", 200),
+        new("ChatThread_UpdateChatThreadProperties", 204, ChatJson.Default.PatchBody,
+            """{"topic":"t","metadata":{"a":"b","c":null},"retentionPolicy":{"kind":"threadCreationDate","deleteThreadAfterDays":60}}"""),
+        new("Chat_DeleteChatThread", 204),
+        new("ChatThread_SendChatMessage", 201, ChatJson.Default.SendMessageRequest, """{"content":"c","senderDisplayName":"d","type":"html","metadata":{"a":"b"}}"""),
+        new("ChatThread_ListChatMessages", 200) { Query = Paged },
+        new("ChatThread_GetChatMessage", 200),
+        new("ChatThread_UpdateChatMessage", 204, ChatJson.Default.UpdateMessageRequest, """{"content":"c","metadata":{"a":"b"}}"""),
+        new("ChatThread_DeleteChatMessage", 204),
+        new("ChatThread_ListChatParticipants", 200) { Query = [("maxPageSize", "10"), ("skip", "1")] },
+        new("ChatThread_AddChatParticipants", 201, ChatJson.Default.AddParticipantsRequest,
+            """
+            {"participants":[{"communicationIdentifier":{"kind":"communicationUser","rawId":"NEWCOMER","communicationUser":{"id":"NEWCOMER"}},
+            "displayName":"d","shareHistoryTime":"2026-01-01T00:00:00Z","metadata":{"a":"b"}}]}
+            """),
+        new("ChatThread_RemoveChatParticipant", 204, ChatJson.Default.CommunicationIdentifier, """{"kind":"communicationUser","rawId":"MEMBER","communicationUser":{"id":"MEMBER"}}"""),
+        new("ChatThread_SendTypingNotification", 200, ChatJson.Default.TypingRequest, """{"senderDisplayName":"d"}""") { NeedsNoBody = true },
+        new("ChatThread_SendChatReadReceipt", 200, ChatJson.Default.SendReceiptRequest, """{"chatMessageId":"MESSAGE"}"""),
+        new("ChatThread_ListChatReadReceipts", 200) { Query = [("maxPageSize", "10"), ("skip", "1")] },
+        new("Administration_MintToken", 201, AdministrationJson.Default.MintTokenRequest, """{"role":"reader","expiresInMinutes":15}"""),
+        new("Administration_GetGeography", 200),
+        new("Administration_GetInventory", 200),
+        new("Administration_ListResources", 200) { Query = [("maxPageSize", "10"), ("continuation", "GUID")] },
+        new("Administration_CreateResource", 201, AdministrationJson.Default.CreateResourceRequest, """{"name":"FRESH","id":"GUID"}"""),
+        new("Administration_GetResource", 200),
+        new("Administration_DeleteResource", 204),
+        new("Administration_ListKeys", 200),
+        new("Administration_RegenerateKey", 200, AdministrationJson.Default.RegenerateKeyRequest, """{"keyType":"Secondary"}"""),
+        new("Administration_GetSettings", 200),
+        new("Administration_UpdateSettings", 200, AdministrationJson.Default.SettingsModel,
+            """{"rateProfile":"generous","receiptsInThreadsUpTo":250,"typingInThreadsUpTo":250,"idleThreadsDeletedAfterDays":30}"""),
+        new("Administration_ListIdentities", 200) { Query = [("maxPageSize", "10"), ("continuation", "7fffffffffffffff")] },
+        new("Health_Live", 200),
+        new("Health_Ready", 200),
+    ];
+
+    private static (string, string)[] Paged => [("maxPageSize", "10"), ("startTime", "2026-01-01T00:00:00Z")];
+
+    public static Operation Operation(string name) => Operations.Single(operation => operation.Name == name);
+
+    public static Sample Sample(string operation) =>
+        Samples.SingleOrDefault(sample => sample.Operation == operation) ?? throw new InvalidOperationException($"{operation} has no good request in {nameof(Interface)}.{nameof(Samples)}: add one.");
+
+    private static List<Operation> Compose()
+    {
+        var services = new ServiceCollection().AddSingleton(TimeProvider.System).AddSingleton<IResourceOrigins, NoOrigins>()
+            .AddSingleton(new AdministratorCredential("id", "secret")).AddSingleton(new AdministrationMode(IsDevelopment: true));
+        foreach (var module in ProductModules.All)
+        {
+            module.AddServices(services);
+        }
+
+        var provider = services.BuildServiceProvider();
+        return [.. ProductModules.All.SelectMany(module => module.Operations(provider)), .. HealthOperations.All(new Readiness())];
+    }
+
+    private sealed class NoOrigins : IResourceOrigins
+    {
+        public (string? Authority, Problem? Problem) Assign(Geography geography, string name) => (null, null);
+
+        public void Close(string authority)
+        {
+        }
+    }
+}
+
+/// <summary>A good request of an operation.</summary>
+/// <param name="Operation">The operation's name.</param>
+/// <param name="Success">What it is answered with; an operation that refuses everybody, with its refusal.</param>
+/// <param name="Type">What the body is read as.</param>
+/// <param name="Body">The body.</param>
+internal sealed record Sample(string Operation, int Success, JsonTypeInfo? Type = null, string? Body = null)
+{
+    /// <summary>The version in which it has all its members; else the last that there is.</summary>
+    public string? Version { get; init; }
+
+    /// <summary>Whether it may come without a body.</summary>
+    public bool NeedsNoBody { get; init; }
+
+    public IReadOnlyList<(string Name, string Value)> Query { get; init; } = [];
+
+    public IReadOnlyList<(string Name, string Value)> Headers { get; init; } = [];
+
+    /// <summary>Members of the type that the body does not have, by their paths.</summary>
+    public IReadOnlyList<string> Missing()
+    {
+        var missing = new List<string>();
+        if (Type is not null)
+        {
+            Compare(Type, JsonNode.Parse(Body!)!, "", missing);
+        }
+
+        return missing;
+    }
+
+    private static void Compare(JsonTypeInfo type, JsonNode node, string path, List<string> missing)
+    {
+        foreach (var property in type.Properties)
+        {
+            var at = $"{path}/{property.Name}";
+            if (property.Get is null || IsOtherKindOfIdentifier(property))
+            {
+                continue;
+            }
+
+            if (node[property.Name] is not { } value)
+            {
+                missing.Add(at);
+                continue;
+            }
+
+            var inner = type.Options.GetTypeInfo(property.PropertyType);
+            if (inner.Kind == JsonTypeInfoKind.Object && value is JsonObject)
+            {
+                Compare(inner, value, at, missing);
+            }
+            else if (inner.Kind == JsonTypeInfoKind.Enumerable && value is JsonArray { Count: > 0 } and [{ } first] && type.Options.GetTypeInfo(inner.ElementType!) is { Kind: JsonTypeInfoKind.Object } element)
+            {
+                Compare(element, first, at, missing);
+            }
+        }
+    }
+
+    /// <summary>At most one nested object may stand in an identifier; the others are put into it by the generator.</summary>
+    private static bool IsOtherKindOfIdentifier(JsonPropertyInfo property) =>
+        property.PropertyType == typeof(PhoneNumberIdentifier) || property.PropertyType == typeof(TeamsUserIdentifier) || property.PropertyType == typeof(TeamsAppIdentifier);
+}
+
+/// <summary>What the words in capitals of a good request stand for.</summary>
+internal sealed record Scene(string Thread, string Message, string Member, string Newcomer, string Identity, string Resource)
+{
+    /// <summary>The path of an operation, with what its template names.</summary>
+    public string Path(Operation operation) => operation.Path
+        .Replace("{threadId}", Uri.EscapeDataString(Thread), StringComparison.Ordinal)
+        .Replace("{messageId}", Message, StringComparison.Ordinal)
+        .Replace("{id}", Uri.EscapeDataString(Identity), StringComparison.Ordinal)
+        .Replace("{nameOrId}", Resource, StringComparison.Ordinal);
+
+    /// <summary>Path and query of a good request.</summary>
+    public string Target(Operation operation, Sample sample)
+    {
+        var query = sample.Query.Select(pair => $"{pair.Name}={Uri.EscapeDataString(Fill(pair.Value))}");
+        if (operation.Versions.Count > 0)
+        {
+            query = query.Append($"api-version={VersionOf(operation, sample)}");
+        }
+
+        return string.Join('&', query) is { Length: > 0 } text ? $"{Path(operation)}?{text}" : Path(operation);
+    }
+
+    public static string VersionOf(Operation operation, Sample sample) =>
+        sample.Version ?? operation.Versions.Where(version => !version.EndsWith("preview", StringComparison.Ordinal)).Max(StringComparer.Ordinal)!;
+
+    public string Fill(string text) => text
+        .Replace("MEMBER", Member, StringComparison.Ordinal)
+        .Replace("NEWCOMER", Newcomer, StringComparison.Ordinal)
+        .Replace("MESSAGE", Message, StringComparison.Ordinal)
+        .Replace("FRESH", $"f{Guid.NewGuid():N}", StringComparison.Ordinal)
+        .Replace("GUID", $"{Guid.NewGuid():D}", StringComparison.Ordinal);
+}
