@@ -16,6 +16,7 @@ public sealed class BadInputTests
 {
     private const int Ahead = 16;
     private const int AheadWriting = 3;
+    private const int Piece = 120;
     private const int FaultsMax = 40;
     private static readonly string[] Geographies = ["Europe", "United States", "India", "Asia Pacific"];
 
@@ -147,17 +148,20 @@ public sealed class BadInputTests
 
         private async Task Ask(HttpClient? http2, IEnumerable<Trick> tricks, Func<bool> isOver)
         {
-            // What must not write goes together, many at once; what may write in small pieces, so that most of the store's state can be looked at in between.
-            foreach (var alike in tricks.Where(trick => http2 is null || !(trick.IsHardlyHttp || trick.Headers.Any(header => header.Name == "Host"))).GroupBy(trick => (trick.Operation.Origin, IsAlone: trick.IsAlone && http2 is null, MayWrite: !trick.MustBeRefused && trick.Method != "GET")))
+            foreach (var piece in tricks.Where(trick => http2 is null || !(trick.IsHardlyHttp || trick.Headers.Any(header => header.Name == "Host"))).Chunk(Piece))
             {
-                foreach (var block in alike.Chunk(alike.Key.IsAlone ? 1 : alike.Key.MayWrite ? AheadWriting : Ahead))
+                // What must not write goes together, many at once; what may write by itself, so that the store can be looked at after most of it.
+                foreach (var alike in piece.GroupBy(trick => (trick.Operation.Origin, IsAlone: trick.IsAlone && http2 is null, MayWrite: !trick.MustBeRefused && trick.Method != "GET")))
                 {
-                    if (isOver())
+                    foreach (var block in alike.Chunk(alike.Key.IsAlone ? 1 : alike.Key.MayWrite ? AheadWriting : Ahead))
                     {
-                        return;
-                    }
+                        if (isOver())
+                        {
+                            return;
+                        }
 
-                    await (http2 is null ? Ask(block, alike.Key.IsAlone) : AskOverHttp2(http2, block));
+                        await (http2 is null ? Ask(block, alike.Key.IsAlone) : AskOverHttp2(http2, block));
+                    }
                 }
             }
         }
