@@ -128,7 +128,6 @@ public sealed partial class Housekeeping : IAsyncDisposable
         await _stopping.CancelAsync();
         await _running;
         _stopping.Dispose();
-        _one.Dispose();
     }
 
     /// <summary>There is something to remove.</summary>

@@ -293,7 +293,22 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     public async Task A_closed_store_answers_that_it_is_unavailable()
     {
         var store = Store;
+        var reading = Enumerable.Range(0, 100).Select(_ => Task.Run(async () =>
+        {
+            try
+            {
+                while (true)
+                {
+                    await store.Range<Setting>().Open(Cancel);
+                }
+            }
+            catch (StoreUnavailableException)
+            {
+                // Nobody is left waiting for a connection.
+            }
+        })).ToList();
         await Fixture.Close();
+        await Task.WhenAll(reading);
         Assert.Equal(StorageProblems.Unavailable, (await store.Commit(b => b.Delete<Setting>([Text("a"), 0]), Cancel)).Refused);
         await Fixture.Open();
     }

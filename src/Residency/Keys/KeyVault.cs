@@ -244,8 +244,6 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
         {
             CryptographicOperations.ZeroMemory(bucket.Key);
         }
-
-        _changing.Dispose();
     }
 
     private sealed record OpenedBucket(byte[] Key, int Generation);

@@ -7,6 +7,7 @@ internal sealed class SqliteReaders(string path, int count) : IDisposable
 {
     private readonly ConcurrentBag<SqliteSession> _idle = [];
     private readonly SemaphoreSlim _free = new(count, count);
+    private volatile bool _closed;
 
     /// <summary>Reads with a connection of the pool, waiting for one when all are busy.</summary>
     public async ValueTask<T> Read<TState, T>(Func<SqliteSession, TState, T> read, TState state, CancellationToken cancel)
@@ -14,6 +15,11 @@ internal sealed class SqliteReaders(string path, int count) : IDisposable
         await _free.WaitAsync(cancel);
         try
         {
+            if (_closed)
+            {
+                throw new StoreUnavailableException("The store is closed.");
+            }
+
             var session = _idle.TryTake(out var idle) ? idle : SqliteSession.Open(path, readOnly: true);
             try
             {
@@ -34,9 +40,14 @@ internal sealed class SqliteReaders(string path, int count) : IDisposable
         }
     }
 
-    /// <summary>Waits for the reads that are under way.</summary>
+    /// <summary>Waits for the reads that are under way; those that wait for a connection are told that there is none any more.</summary>
     public void Dispose()
     {
+        if (_closed)
+        {
+            return;
+        }
+
         for (var i = 0; i < count; i++)
         {
             _free.Wait();
@@ -47,6 +58,8 @@ internal sealed class SqliteReaders(string path, int count) : IDisposable
             session.Dispose();
         }
 
-        _free.Dispose();
+        // Not disposed, which would leave whoever waits waiting for ever.
+        _closed = true;
+        _free.Release(count);
     }
 }
