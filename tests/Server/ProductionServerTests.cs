@@ -116,6 +116,14 @@ public sealed class ProductionServerTests(ProductionServer server) : IClassFixtu
     }
 
     [Fact]
+    public async Task The_doctor_finds_the_certificates_though_no_name_service_knows_their_names()
+    {
+        await using var run = server.Run("doctor");
+        var (_, output, _) = await run.End();
+        Assert.True(output.Contains($"The certificate at admin.europe.test:{server.Port + 2} is valid until", StringComparison.Ordinal), output);
+    }
+
+    [Fact]
     public void Nothing_of_development_mode_is_made()
     {
         Assert.False(File.Exists(Path.Combine(server.Data, "ca.pem")));

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Net;
 using System.Security.Cryptography.X509Certificates;
 
 namespace Domicile.Cli.Doctor;
@@ -25,9 +26,11 @@ internal static class CertificatesCheck
             findings.Add(Dates("The certificate authority", authority, "Restart the server: it makes a new one, which clients then have to be given.", terminal.Clock));
         }
 
-        foreach (var origin in file.Geographies.Select(geography => new Uri(geography.Endpoint)))
+        foreach (var geography in file.Geographies)
         {
-            using var certificate = await Listener.TrustedCertificate(origin.Host, origin.Port, authorities, cancel);
+            var origin = new Uri(geography.Endpoint);
+            var at = geography.Address is { } address ? IPEndPoint.Parse(address) : null;
+            using var certificate = await Listener.TrustedCertificate(origin.Host, origin.Port, authorities, cancel, at);
             if (certificate is not null)
             {
                 findings.Add(Dates($"The certificate at {origin.Authority}", certificate, "Bring a new certificate; the server reloads it when the file changes. In development mode restart it.", terminal.Clock));

@@ -41,14 +41,15 @@ internal static class Listener
     /// <param name="port">The port.</param>
     /// <param name="authorities">The only authorities to trust; none for those of the system.</param>
     /// <param name="cancel">Gives up.</param>
-    public static async Task<X509Certificate2?> TrustedCertificate(string host, int port, X509Certificate2Collection? authorities, CancellationToken cancel)
+    /// <param name="at">Where to connect to; null to look the name up.</param>
+    public static async Task<X509Certificate2?> TrustedCertificate(string host, int port, X509Certificate2Collection? authorities, CancellationToken cancel, IPEndPoint? at = null)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         patience.CancelAfter(Patience);
         try
         {
             using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-            await socket.ConnectAsync(host, port, patience.Token);
+            await socket.ConnectAsync(at is null ? new DnsEndPoint(host, port) : at, patience.Token);
             await using var stream = new SslStream(new NetworkStream(socket));
             await stream.AuthenticateAsClientAsync(
                 new SslClientAuthenticationOptions
