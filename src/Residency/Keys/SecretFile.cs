@@ -9,7 +9,12 @@ public static class SecretFile
     /// Replaces the file: written beside it, flushed to disk, renamed over it. The old content is then overwritten where it lay,
     /// so that a destroyed key does not wait in a free block.
     /// </summary>
-    public static void Write(string path, ReadOnlySpan<byte> content)
+    public static void Write(string path, ReadOnlySpan<byte> content) => Write(path, content, isReadable: false);
+
+    /// <summary>The same for what everyone may read, such as a certificate.</summary>
+    public static void WriteReadable(string path, ReadOnlySpan<byte> content) => Write(path, content, isReadable: true);
+
+    private static void Write(string path, ReadOnlySpan<byte> content, bool isReadable)
     {
         using var old = File.Exists(path) ? new FileStream(path, FileMode.Open, FileAccess.Write) : null;
         var beside = path + ".new";
@@ -24,6 +29,11 @@ public static class SecretFile
         using (var file = Open(beside, FileMode.CreateNew, FileAccess.Write, FileShare.None))
         {
             file.Write(content);
+            if (isReadable && !OperatingSystem.IsWindows())
+            {
+                File.SetUnixFileMode(file.SafeFileHandle, OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+            }
+
             file.Flush(flushToDisk: true);
         }
 

@@ -2,6 +2,8 @@ using System.Formats.Asn1;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Domicile.Residency;
 
 namespace Domicile.Server;
 
@@ -134,8 +136,8 @@ internal static class DevelopmentAuthority
         using var server = serverRequest.Create(authority, from, until, RandomNumberGenerator.GetBytes(16));
 
         // The pair is written server first: a crash in between leaves two files that do not belong together, and the next start makes both anew.
-        OwnerOnlyFile.Write(serverPath, server.ExportCertificatePem() + "\n" + serverKey.ExportPkcs8PrivateKeyPem() + "\n");
-        OwnerOnlyFile.WriteReadable(authorityPath, authority.ExportCertificatePem() + "\n");
+        SecretFile.Write(serverPath, Encoding.ASCII.GetBytes($"{server.ExportCertificatePem()}\n{serverKey.ExportPkcs8PrivateKeyPem()}\n"));
+        SecretFile.WriteReadable(authorityPath, Encoding.ASCII.GetBytes($"{authority.ExportCertificatePem()}\n"));
     }
 
     /// <summary>NameConstraints with permitted subtrees <c>localhost</c>, 127.0.0.0/8 and ::1/128 (RFC 5280 §4.2.1.10).</summary>
