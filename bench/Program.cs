@@ -1,5 +1,6 @@
 using Domicile.Bench;
 using Domicile.Bench.EndToEnd;
+using Domicile.Bench.InProcess;
 
 var options = new Options(args);
 switch (options.Name)
@@ -9,6 +10,15 @@ switch (options.Name)
         return 0;
     case "hold":
         await EndToEndComparison.Hold(options);
+        return 0;
+    case "start":
+        await Starting.Run(options);
+        return 0;
+    case "read":
+        await Reading.Run(options);
+        return 0;
+    case "enforcement":
+        await Enforcement.Run(options);
         return 0;
     case "baseline-server":
         await BaselineServer.Run(options);
@@ -23,6 +33,9 @@ switch (options.Name)
 
               e2e          Domicile beside a hand-written server of the same rows, over TLS
                            (--rounds 3 --seconds 8 --connections 1,64,256 --program PATH)
+              start        start to first answer, memory at rest and over many messages (--starts 5 --messages 1000000)
+              read         pages of a long thread, many threads of one user, sends while a thread is removed (--messages 1000000)
+              enforcement  what a message costs in seal, membership, authorisation, catalogue and feed
               hold         Domicile under load for a while, for a profiler (--seconds 30 --connections 64)
 
             Each prints a Markdown table. bench/RESULTS.md keeps the results.
