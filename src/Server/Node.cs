@@ -41,10 +41,18 @@ public sealed class Node : IAsyncDisposable
     public static async Task<int> Serve(ServeRequest request, TextWriter output, CancellationToken cancel)
     {
         using var loggers = LoggerFactory.Create(Log);
-        await using var node = request.ConfigurationFile is { } file
-            ? await StartProduction(OptionsReader.Read(file, Variables()), output, TimeProvider.System, loggers, cancel)
-            : await StartDevelopment(request.DataDirectory!, request.BasePort, output, TimeProvider.System, loggers, cancel);
-        await node._host!.RunUntilStopped(cancel);
+        try
+        {
+            await using var node = request.ConfigurationFile is { } file
+                ? await StartProduction(OptionsReader.Read(file, Variables()), output, TimeProvider.System, loggers, cancel)
+                : await StartDevelopment(request.DataDirectory!, request.BasePort, output, TimeProvider.System, loggers, cancel);
+            await node._host!.RunUntilStopped(cancel);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            // Told to stop while it was starting: what was opened is closed again.
+        }
+
         return 0;
     }
 
@@ -95,9 +103,11 @@ public sealed class Node : IAsyncDisposable
             await node.OpenResources(ports, cancel);
             ports.Save();
             node.WriteAdmin("ca.pem", origins);
+            await node.Start(cancel);
+
+            // Last, so that whoever finds the file finds a server that answers and that hears a signal.
             node._connectionStrings = new ConnectionStringsFile(directory, [.. node._units.Select(unit => unit.Own)], loggers.CreateLogger<ConnectionStringsFile>());
             var connectionStrings = await node._connectionStrings.Start(cancel);
-            await node.Start(cancel);
             await Banner.WriteDevelopment(output, directory, certificate, connectionStrings);
             return node;
         }
