@@ -77,10 +77,8 @@ public sealed class Node : IAsyncDisposable
         }
 
         _certificates?.Dispose();
-        foreach (var unit in _units)
-        {
-            await unit.DisposeAsync();
-        }
+        // At once: each flushes and empties its log, and the waits for the disk add up otherwise.
+        await Task.WhenAll(_units.Select(unit => unit.DisposeAsync().AsTask()));
     }
 
     private static async Task<Node> StartDevelopment(
