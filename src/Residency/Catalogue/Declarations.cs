@@ -155,7 +155,7 @@ public sealed class SequenceAttribute : Attribute;
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ArrivalAttribute : Attribute;
 
-/// <summary>A random UUID, known before the batch: what the seal binds when the store allocates the key.</summary>
+/// <summary>A version 7 UUID, known before the batch: what the seal binds when the store allocates the key.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class IdentityAttribute : Attribute;
 
