@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Runtime.CompilerServices;
 using Domicile.Residency;
 using Domicile.Storage.Engine;
 
@@ -32,7 +31,6 @@ public sealed class HomeStore
     /// <summary>Applies a batch: all or nothing, durable when it returns.</summary>
     /// <param name="build">Names the checks and writes.</param>
     /// <param name="cancel">Gives up waiting for a place in the queue; a batch that has one is carried out.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<Outcome> Commit(Action<Batch> build, CancellationToken cancel)
     {
         var batch = new Batch(_catalogue);

@@ -1,4 +1,3 @@
-using Domicile.Residency;
 using Microsoft.AspNetCore.Http;
 
 namespace Domicile.Server;
@@ -17,7 +16,7 @@ internal static class RequestIds
     /// <summary>Gives the request its ids and its answer the headers that every answer has.</summary>
     public static Task Give(HttpContext context, RequestDelegate next)
     {
-        var id = RandomPieces.Uuid().ToString("D");
+        var id = Guid.NewGuid().ToString("D");
         context.TraceIdentifier = id;
         var headers = context.Response.Headers;
         headers[Header] = id;

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Globalization;
 using Domicile.Residency;
 using Domicile.Storage.Engine;
 
@@ -8,16 +7,7 @@ namespace Domicile.Storage.Sqlite;
 /// <summary>The embedded engine: one file, one writer that commits in groups, a pool of readers.</summary>
 internal sealed class SqliteStoreEngine : IStoreEngine
 {
-    private const string AddToFeed = "INSERT INTO engine_feed (at, resource, kind, change, key, version, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-
-    /// <summary>The last position that was given: of the last entry, or what trimming left behind. (A table that SQLite numbered itself is from before.)</summary>
-    private const string FeedEnd =
-        """
-        max(coalesce((SELECT max(position) FROM engine_feed), 0),
-            coalesce((SELECT CAST(value AS INTEGER) FROM engine_setting WHERE name = 'feed end'), 0),
-            coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'engine_feed'), 0))
-        """;
-
+    private const string AddToFeed = "INSERT INTO engine_feed (at, resource, kind, change, key, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     private const string AddPurge = "INSERT INTO engine_purge (resource, kind, key, since) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     private readonly Dictionary<RecordKind, SqliteTable> _tables;
     private readonly Dictionary<long, SqliteTable> _tablesByNumber;
@@ -26,9 +16,6 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     private readonly SqliteReaders _readers;
     private readonly TimeProvider _clock;
     private readonly long _epoch;
-
-    // Positions are counted here and not by SQLite, which would look up and write its own count for every entry. Only the writer's thread touches it.
-    private long? _lastPosition;
 
     public SqliteStoreEngine(string path, Catalogue catalogue, Geography geography, TimeProvider clock)
     {
@@ -40,25 +27,19 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             _tablesByNumber = tables.ToDictionary(table => table.Number);
         }
 
-        _writer = new SqliteWriter(path, geography.Slug) { BeforeCommit = _heads.Write, Committed = Tell, Undone = Undone };
+        _writer = new SqliteWriter(path, geography.Slug) { BeforeCommit = _heads.Write, Committed = Tell, Undone = _heads.Undone };
         _readers = new SqliteReaders(path, Math.Max(4, Environment.ProcessorCount * 2));
     }
 
     public Action<IReadOnlyList<FeedEntry>>? Changed { get; set; }
 
-    public Task<EngineOutcome> Commit(Plan plan, CancellationToken cancel)
+    public async Task<EngineOutcome> Commit(Plan plan, CancellationToken cancel)
     {
         var commit = new SqliteCommit(this, plan);
-        var queued = _writer.Enqueue(commit, cancel);
+        await _writer.Enqueue(commit, cancel);
 
-        // Not cancelled once it is queued: the caller must not be told "no" of what then becomes durable.
-        return queued.IsCompletedSuccessfully ? commit.Done : After(queued, commit);
-
-        static async Task<EngineOutcome> After(ValueTask queued, SqliteCommit commit)
-        {
-            await queued;
-            return await commit.Done;
-        }
+        // Not cancelled from here on: the caller must not be told "no" of what then becomes durable.
+        return await commit.Done;
     }
 
     public ValueTask<StoredRow?> Get(RecordKind kind, long resource, ColumnValue[] key, CancellationToken cancel) =>
@@ -109,7 +90,8 @@ internal sealed class SqliteStoreEngine : IStoreEngine
                         rows.Number(6)));
                 }
 
-                var bounds = session.Prepare($"SELECT coalesce((SELECT min(position) FROM engine_feed) - 1, last), last FROM (SELECT {FeedEnd} AS last)");
+                // AUTOINCREMENT remembers the last position even when every entry was trimmed.
+                var bounds = session.Prepare("SELECT coalesce((SELECT min(position) FROM engine_feed) - 1, seq), seq FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'engine_feed'), 0) AS seq)");
                 bounds.Step();
                 var page = new FeedPage(entries, new FeedPosition(ask.Engine._epoch, bounds.Number(0)), new FeedPosition(ask.Engine._epoch, bounds.Number(1)));
                 bounds.Reset();
@@ -138,14 +120,8 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     public Task<int> TrimFeed(DateTimeOffset horizon, int take, CancellationToken cancel) =>
         Write(
-            session =>
-            {
-                // Even when every entry goes, positions go on from here.
-                session.Prepare("INSERT INTO engine_setting (name, value) VALUES ('feed end', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-                    .Bind(1, LastPosition(session).ToString(CultureInfo.InvariantCulture)).Run();
-                return session.Prepare("DELETE FROM engine_feed WHERE position IN (SELECT position FROM engine_feed WHERE at < ?1 ORDER BY position LIMIT ?2)")
-                    .Bind(1, horizon.ToUnixTimeMilliseconds()).Bind(2, take).Run();
-            },
+            session => session.Prepare("DELETE FROM engine_feed WHERE position IN (SELECT position FROM engine_feed WHERE at < ?1 ORDER BY position LIMIT ?2)")
+                .Bind(1, horizon.ToUnixTimeMilliseconds()).Bind(2, take).Run(),
             cancel);
 
     public Task<long> NumberOf(Guid resource, CancellationToken cancel) =>
@@ -318,12 +294,10 @@ internal sealed class SqliteStoreEngine : IStoreEngine
                     break;
             }
 
-            _heads.Changed(table, write.Key, plan.Resource);
             var change = write.What switch { WriteKind.Put => Change.Put, WriteKind.Delete => Change.Deleted, _ => Change.Inserted };
-            position = LastPosition(session) + 1;
-            session.PrepareFixed(AddToFeed)
-                .Bind(1, now).Bind(2, plan.Resource).Bind(3, table.Number).Bind(4, (long)change).Bind(5, FeedKey.Write(key)).Bind(6, write.Version).Bind(7, position).Run();
-            _lastPosition = position;
+            session.Prepare(AddToFeed)
+                .Bind(1, now).Bind(2, plan.Resource).Bind(3, table.Number).Bind(4, (long)change).Bind(5, FeedKey.Write(key)).Bind(6, write.Version).Run();
+            position = SQLitePCL.raw.sqlite3_last_insert_rowid(session.Connection.Handle!);
             entries.Add(new FeedEntry(position, DateTimeOffset.FromUnixTimeMilliseconds(now), plan.Resource, table.Kind, change, key, write.Version));
         }
 
@@ -356,8 +330,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         foreach (var check in plan.Checks)
         {
             var table = _tables[check.Kind];
-            var holds = check.MustExist ? _heads.Lasts(session, table, check.Key, plan.Resource) : !Has(session, table.Exists, check.Key, plan.Resource);
-            if (!holds)
+            if (Has(session, check.MustExist ? table.Lasting : table.Exists, check.Key, plan.Resource) != check.MustExist)
             {
                 return check.Otherwise;
             }
@@ -378,7 +351,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     {
         var table = _tables[write.Kind];
         var resource = plan.Resource;
-        if (write.What != WriteKind.Delete && IsOfErased(table, write))
+        if (write.What != WriteKind.Delete && table.People.Any(person => _heads.IsErased(write.Values[person].Number)))
         {
             return StorageProblems.Gone;
         }
@@ -418,23 +391,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
         return (plan.Lock is { } root && root.Kind == parent && root.Id == id)
             || _heads.Exists(session, _tables[parent], id, plan.Resource)
-            || Inserts(plan, parent, id);
-
-        static bool Inserts(Plan plan, RecordKind kind, long id) =>
-            plan.Writes.Any(other => other.What == WriteKind.Insert && other.Kind == kind && other.Key[0].Number == id);
-    }
-
-    private bool IsOfErased(SqliteTable table, Write write)
-    {
-        for (var i = 0; i < table.People.Count; i++)
-        {
-            if (_heads.IsErased(write.Values[table.People[i]].Number))
-            {
-                return true;
-            }
-        }
-
-        return false;
+            || plan.Writes.Any(other => other.What == WriteKind.Insert && other.Kind == parent && other.Key[0].Number == id);
     }
 
     /// <summary>Whether a root of that key was deleted and what was below it is not yet gone: a new one would go with it.</summary>
@@ -478,7 +435,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     private static void Insert(SqliteSession session, SqliteTable table, long resource, Write write)
     {
-        var statement = session.PrepareFixed(table.Insert).Bind(1, resource);
+        var statement = session.Prepare(table.Insert).Bind(1, resource);
         var at = 2;
         foreach (var value in write.Values)
         {
@@ -538,9 +495,23 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     private static int InsertPurge(SqliteSession session, long resource, long kind, long key, DateTimeOffset since) =>
         session.Prepare(AddPurge).Bind(1, resource).Bind(2, kind).Bind(3, key).Bind(4, since.ToUnixTimeMilliseconds()).Run();
 
-    private static bool Has(SqliteSession session, string sql, ColumnValue[] key, long resource) => session.PrepareFixed(sql).BindKey(key, resource).StepOnce();
+    private static bool Has(SqliteSession session, string sql, ColumnValue[] key, long resource)
+    {
+        var statement = BindKey(session.Prepare(sql), key, resource);
+        var has = statement.Step();
+        statement.Reset();
+        return has;
+    }
 
-    private static SqliteStatement BindKey(SqliteStatement statement, ColumnValue[] key, long resource) => statement.BindKey(key, resource);
+    private static SqliteStatement BindKey(SqliteStatement statement, ColumnValue[] key, long resource)
+    {
+        for (var i = 0; i < key.Length; i++)
+        {
+            statement.Bind(i + 1, key[i]);
+        }
+
+        return statement.Bind(key.Length + 1, resource);
+    }
 
     private static List<StoredRow> ReadRange(SqliteSession session, SqliteTable table, RangePlan plan)
     {
@@ -625,14 +596,6 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             throw new StoreUnavailableException("The database refused to write.", fault);
         }
     }
-
-    private void Undone()
-    {
-        _heads.Undone();
-        _lastPosition = null;
-    }
-
-    private long LastPosition(SqliteSession session) => _lastPosition ??= session.Number($"SELECT {FeedEnd}");
 
     private void Tell(IReadOnlyList<SqliteWork> group)
     {
