@@ -14,6 +14,7 @@ namespace Domicile.Server;
 public sealed class Node : IAsyncDisposable
 {
     private static readonly string[] DevelopmentGeographies = ["Europe", "United States", "India", "Asia Pacific"];
+    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(2);
     private readonly List<ScaleUnit> _units = [];
     private readonly string _directory;
     private readonly TimeProvider _clock;
@@ -43,10 +44,13 @@ public sealed class Node : IAsyncDisposable
         using var loggers = LoggerFactory.Create(Log);
         try
         {
-            await using var node = request.ConfigurationFile is { } file
+            var node = request.ConfigurationFile is { } file
                 ? await StartProduction(OptionsReader.Read(file, Variables()), output, TimeProvider.System, loggers, cancel)
                 : await StartDevelopment(request.DataDirectory!, request.BasePort, output, TimeProvider.System, loggers, cancel);
             await node._host!.RunUntilStopped(cancel);
+
+            // A stop is over within 5 s whatever happens; what is not closed by then is as safe as after a crash.
+            await Task.WhenAny(node.DisposeAsync().AsTask(), Task.Delay(CloseLimit, CancellationToken.None));
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {

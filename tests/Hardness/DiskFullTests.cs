@@ -11,6 +11,7 @@ namespace Domicile.Tests.Hardness;
 /// </summary>
 [Collection(nameof(HardnessCollection))]
 [Trait("needs", "mount")]
+[Trait("length", "long")]
 public sealed class DiskFullTests : IAsyncLifetime
 {
     private const string NoMount = "No file system can be mounted here.";
