@@ -61,9 +61,12 @@ public readonly record struct Ref<T>(long Value) : IReference<Ref<T>>
 /// Gives out 64-bit keys that rise with time, so that new rows lie together: 42 bits of milliseconds since 2020, 21 random bits.
 /// Two keys of one process never meet; two processes meet once in two million keys of the same millisecond, which the primary key then refuses.
 /// </summary>
-public sealed class ReferenceSource(TimeProvider clock)
+/// <param name="clock">The clock; keys rise with it.</param>
+/// <param name="start">The number of the node's start where several nodes give out keys for one store, else 0: two of the last 255 starts never give out the same.</param>
+public sealed class ReferenceSource(TimeProvider clock, long start = 0)
 {
     private const int RandomBits = 21;
+    private const int CountedBits = 13;
     private static readonly long Origin = new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero).ToUnixTimeMilliseconds();
     private long _last;
 
@@ -71,7 +74,7 @@ public sealed class ReferenceSource(TimeProvider clock)
     public Ref<T> Next<T>()
     {
         var time = (clock.GetUtcNow().ToUnixTimeMilliseconds() - Origin) << RandomBits;
-        var wanted = time | (uint)RandomNumberGenerator.GetInt32(1 << RandomBits);
+        var wanted = time | (start == 0 ? (uint)RandomNumberGenerator.GetInt32(1 << RandomBits) : (start % 255) << CountedBits);
         while (true)
         {
             var last = Interlocked.Read(ref _last);

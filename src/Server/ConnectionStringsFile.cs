@@ -33,13 +33,15 @@ internal sealed partial class ConnectionStringsFile : IAsyncDisposable
     {
         foreach (var home in _geographies)
         {
-            home.Store.Feed.Observe(entries =>
-            {
-                if (entries.Any(entry => entry.Kind.ClrType == typeof(CommunicationResource)))
+            home.Store.Feed.Observe(
+                entries =>
                 {
-                    _changed.Writer.TryWrite(true);
-                }
-            });
+                    if (entries.Any(entry => entry.Kind.ClrType == typeof(CommunicationResource)))
+                    {
+                        _changed.Writer.TryWrite(true);
+                    }
+                },
+                () => _changed.Writer.TryWrite(true));
         }
 
         var entries = await Write(cancel);

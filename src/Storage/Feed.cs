@@ -12,12 +12,16 @@ public sealed class Feed
     /// <summary>Entries older than this are trimmed. A reader that was away longer gets <see cref="FeedItem.Resync"/>.</summary>
     public static readonly TimeSpan Horizon = TimeSpan.FromDays(7);
 
+    /// <summary>A node that has not seen the end of the feed for this long may not rely on what it remembers.</summary>
+    public static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(1);
+
     private const int PageMax = 1_000;
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan HeldUpPoll = TimeSpan.FromMilliseconds(5);
     private readonly IStoreEngine _engine;
     private readonly TimeProvider _clock;
     private readonly Lock _lock = new();
-    private Action<IReadOnlyList<FeedEntry>>[] _observers = [];
+    private Observer[] _observers = [];
     private TaskCompletionSource _signal = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     internal Feed(IStoreEngine engine, TimeProvider clock)
@@ -25,22 +29,34 @@ public sealed class Feed
         _engine = engine;
         _clock = clock;
         engine.Changed = Tell;
+        engine.Woken = Wake;
     }
 
     /// <summary>
-    /// Has a node's cache told of every change after it is durable and before its writer is told, so that whoever was answered never meets a stale cache.
-    /// The observer must be quick and must not throw.
+    /// Whether this node has heard of everything that was committed more than a second ago, here or on another node. While it has not, what it remembers is
+    /// not to be relied on: the database is asked, or the request refused.
     /// </summary>
-    public void Observe(Action<IReadOnlyList<FeedEntry>> observer)
+    public bool IsCurrent => Follower?.IsCurrent ?? true;
+
+    /// <summary>What tells this node of the changes of others; null when there are no others.</summary>
+    internal FeedFollower? Follower { get; set; }
+
+    /// <summary>
+    /// Has a node's cache told of every change: of this node's own after it is durable and before its writer is told, so that whoever was answered never
+    /// meets a stale cache; of other nodes' soon after, or <see cref="IsCurrent"/> is false. Neither may throw or take long.
+    /// </summary>
+    /// <param name="observer">Told of changes.</param>
+    /// <param name="forget">Told that changes may have been missed: everything that was remembered is to be dropped. Null for who remembers nothing.</param>
+    public void Observe(Action<IReadOnlyList<FeedEntry>> observer, Action? forget = null)
     {
         lock (_lock)
         {
-            _observers = [.. _observers, observer];
+            _observers = [.. _observers, new Observer(observer, forget ?? (() => { }))];
         }
     }
 
-    /// <summary>The last position.</summary>
-    public async ValueTask<FeedPosition> End(CancellationToken cancel) => (await _engine.ReadFeed(long.MaxValue - 1, 1, cancel)).End;
+    /// <summary>The last position before which nothing can come any more.</summary>
+    public ValueTask<FeedPosition> End(CancellationToken cancel) => _engine.FeedEnd(cancel);
 
     /// <summary>
     /// Follows the feed for ever, from the position that the reader remembered, else from <paramref name="from"/>, else from the first entry that is still
@@ -52,26 +68,24 @@ public sealed class Feed
         while (true)
         {
             // Taken before reading: a change that comes in between is not slept through.
-            var signal = Volatile.Read(ref _signal).Task;
+            var signal = Signal;
             var page = await _engine.ReadFeed(at?.Number ?? 0, PageMax, cancel);
-            if (at is { } position && (position.Epoch != page.End.Epoch || position.Number < page.Horizon.Number || position.Number > page.End.Number))
+            if (at is { } position && IsOfAnotherHistory(position, page))
             {
-                at = page.End;
-                yield return new FeedItem.Resync(page.End);
+                at = await End(cancel);
+                yield return new FeedItem.Resync(at.Value);
                 continue;
             }
 
             foreach (var entry in page.Entries)
             {
-                at = new FeedPosition(page.End.Epoch, entry.Position);
-                yield return new FeedItem.Changed(entry, at.Value);
+                yield return new FeedItem.Changed(entry, new FeedPosition(page.End.Epoch, entry.Position));
             }
 
-            at ??= page.Horizon;
-            if (page.Entries.Count == 0)
+            at = new FeedPosition(page.End.Epoch, Math.Max(page.Last, page.Horizon.Number));
+            if (page.IsHeldUp || page.Count == 0)
             {
-                await signal.WaitAsync(Poll, _clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                cancel.ThrowIfCancellationRequested();
+                await Wait(signal, page.IsHeldUp ? HeldUpPoll : Poll, _clock, cancel);
             }
         }
     }
@@ -79,15 +93,46 @@ public sealed class Feed
     /// <summary>Remembers how far a reader has come, durably.</summary>
     public Task Remember(string reader, FeedPosition position, CancellationToken cancel) => _engine.Remember(reader, position, cancel);
 
-    private void Tell(IReadOnlyList<FeedEntry> entries)
+    internal Task Signal => Volatile.Read(ref _signal).Task;
+
+    /// <summary>Whether entries between the position and the page are gone, or the position is of a store that was there before a restore.</summary>
+    internal static bool IsOfAnotherHistory(FeedPosition position, FeedPage page) =>
+        position.Epoch != page.End.Epoch || position.Number < page.Horizon.Number || position.Number > page.End.Number;
+
+    internal static async Task Wait(Task signal, TimeSpan atMost, TimeProvider clock, CancellationToken cancel)
+    {
+        await signal.WaitAsync(atMost, clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancel.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Tells the node's caches of changes that another node made.</summary>
+    internal void TellOfOthers(IReadOnlyList<FeedEntry> entries)
     {
         foreach (var observer in Volatile.Read(ref _observers))
         {
-            observer(entries);
+            observer.Changed(entries);
         }
-
-        Interlocked.Exchange(ref _signal, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
+
+    /// <summary>Has the node's caches forget everything.</summary>
+    internal void Forget()
+    {
+        foreach (var observer in Volatile.Read(ref _observers))
+        {
+            observer.Forget();
+        }
+    }
+
+    private void Tell(IReadOnlyList<FeedEntry> entries)
+    {
+        TellOfOthers(entries);
+        Wake();
+    }
+
+    private void Wake() =>
+        Interlocked.Exchange(ref _signal, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+
+    private sealed record Observer(Action<IReadOnlyList<FeedEntry>> Changed, Action Forget);
 }
 
 /// <summary>What a reader of the feed is given.</summary>

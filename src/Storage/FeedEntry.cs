@@ -33,8 +33,30 @@ public readonly record struct FeedPosition(long Epoch, long Number);
 /// <summary>Some entries, and where the feed begins and ends.</summary>
 /// <param name="Entries">Entries after the position that was asked for, in order.</param>
 /// <param name="Horizon">Entries up to here were trimmed.</param>
-/// <param name="End">The last position.</param>
-internal sealed record FeedPage(IReadOnlyList<FeedEntry> Entries, FeedPosition Horizon, FeedPosition End);
+/// <param name="End">The last position that there is; beyond it, a reader's position is of another history.</param>
+internal sealed record FeedPage(IReadOnlyList<FeedEntry> Entries, FeedPosition Horizon, FeedPosition End)
+{
+    /// <summary>Those of the entries that another node wrote.</summary>
+    public IReadOnlyList<FeedEntry> Others { get; init; } = [];
+
+    /// <summary>People and resources that began to go, told to other nodes so that they drop what they remember of them.</summary>
+    public IReadOnlyList<Going> Going { get; init; } = [];
+
+    /// <summary>Everything up to this position was looked at.</summary>
+    public required long Last { get; init; }
+
+    /// <summary>Entries that were read, those included that come later because something before them may still come.</summary>
+    public required int Count { get; init; }
+
+    /// <summary>Whether the page ends before an entry that may still come in between.</summary>
+    public bool IsHeldUp { get; init; }
+}
+
+/// <summary>A person or a whole resource goes.</summary>
+/// <param name="Position">Where in the feed.</param>
+/// <param name="Resource">The number of the resource.</param>
+/// <param name="Person">The person's handle; 0 when the resource goes.</param>
+internal readonly record struct Going(long Position, long Resource, long Person);
 
 /// <summary>What the store allocated for an appended record.</summary>
 /// <param name="Sequence">Its gapless position.</param>

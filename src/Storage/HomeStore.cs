@@ -84,7 +84,7 @@ public sealed class HomeStore
     }
 
     /// <summary>Runs a query of a module's own over the catalogue's tables. It reads only, and must bound its rows and name the resource's number.</summary>
-    public ValueTask<T> Query<T>(Func<DbConnection, T> query, CancellationToken cancel) => _engine.Query(query, cancel);
+    public ValueTask<T> Query<T>(Func<DbConnection, CancellationToken, Task<T>> query, CancellationToken cancel) => _engine.Query(query, cancel);
 
     internal async ValueTask<List<T>> Read<T>(RecordKind<T> kind, RangePlan plan, CancellationToken cancel)
         where T : class =>

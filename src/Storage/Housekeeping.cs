@@ -16,14 +16,20 @@ public sealed partial class Housekeeping : IAsyncDisposable
     /// <summary>Roots that one look for unused ones reads.</summary>
     private const int IdleWindow = 2_000;
 
+    private const string Work = "housekeeping";
+
     private static readonly TimeSpan TrimInterval = TimeSpan.FromHours(1);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
+
+    /// <summary>A node that dies in the middle of its round is followed by another after this time.</summary>
+    private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(15);
     private readonly ScaleUnit _unit;
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _one = new(1, 1);
     private volatile TaskCompletionSource _wake = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _running = Task.CompletedTask;
+    private bool _leads;
     private DateTimeOffset _sweptOn;
     private DateTimeOffset _trimmedOn;
 
@@ -31,13 +37,15 @@ public sealed partial class Housekeeping : IAsyncDisposable
     {
         _unit = unit;
         _log = log;
-        unit.Feed.Observe(entries =>
-        {
-            if (entries.Any(entry => entry.Change == Change.Deleted && entry.Kind.Children.Count > 0))
+        unit.Feed.Observe(
+            entries =>
             {
-                Wake();
-            }
-        });
+                if (entries.Any(entry => entry.Change == Change.Deleted && entry.Kind.Children.Count > 0))
+                {
+                    Wake();
+                }
+            },
+            Wake);
     }
 
     /// <summary>Begins to work in the background.</summary>
@@ -55,6 +63,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
             {
                 foreach (var purge in purges)
                 {
+                    await Keep(cancel);
                     await Purge(purge, cancel);
                     finished++;
                 }
@@ -82,6 +91,8 @@ public sealed partial class Housekeeping : IAsyncDisposable
         {
             while (await _unit.Engine.Expired(kind, _unit.Clock.GetUtcNow(), PieceRows, cancel) is { Count: > 0 } expired)
             {
+                await Keep(cancel);
+
                 // One batch per record: a piece shares its transaction with whoever else writes, and never holds them up.
                 var before = swept;
                 var outcomes = await Task.WhenAll(expired.Select(row => _unit.Engine.Commit(
@@ -108,6 +119,8 @@ public sealed partial class Housekeeping : IAsyncDisposable
             var after = long.MinValue;
             while (await _unit.Engine.Idle(kind, _unit.Clock.GetUtcNow(), after, IdleWindow, cancel) is { Last: { } last } window)
             {
+                await Keep(cancel);
+
                 // Whatever is appended at the same moment wins.
                 var outcomes = await Task.WhenAll(window.Unused.Select(root => _unit.Engine.Commit(
                     new Plan(root.Resource, null, [], [new Write(kind, WriteKind.Delete, [root.Id], [], null, 0, null)]) { Unused = root }, cancel)));
@@ -151,7 +164,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
 
         while (!await _unit.Engine.ContinuePurge(purge, PieceRows, cancel))
         {
-            await Task.Yield();
+            await Keep(cancel);
         }
     }
 
@@ -166,9 +179,12 @@ public sealed partial class Housekeeping : IAsyncDisposable
                 await Round(cancel);
                 await wake.Task.WaitAsync(_unit.Options.SweepInterval, _unit.Clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
-            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            catch (OperationCanceledException)
             {
-                return;
+                if (cancel.IsCancellationRequested)
+                {
+                    return;
+                }
             }
             catch (Exception fault)
             {
@@ -178,8 +194,26 @@ public sealed partial class Housekeeping : IAsyncDisposable
         }
     }
 
+    /// <summary>One node keeps the store in order at a time; every piece may be done twice, so a holder who lost the lease without knowing does no harm.</summary>
+    private async ValueTask<bool> Lead(CancellationToken cancel) => await _unit.Engine.Lease(Work, LeaseTime, cancel);
+
+    /// <summary>Before each piece: in the background the lease is made longer, and whoever has lost it stops.</summary>
+    private async ValueTask Keep(CancellationToken cancel)
+    {
+        if (_leads && !await Lead(cancel))
+        {
+            throw new OperationCanceledException("Another node keeps the store in order now.");
+        }
+    }
+
     private async Task Round(CancellationToken cancel)
     {
+        _leads = await Lead(cancel);
+        if (!_leads)
+        {
+            return;
+        }
+
         var now = _unit.Clock.GetUtcNow();
         var purged = await Purge(cancel);
         var swept = 0;
@@ -194,7 +228,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
             swept += await SweepIdle(cancel);
             while (await _unit.Engine.TrimFeed(now - Feed.Horizon, PieceRows, cancel) == PieceRows)
             {
-                await Task.Yield();
+                await Keep(cancel);
             }
 
             _trimmedOn = now;

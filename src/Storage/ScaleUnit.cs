@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Domicile.Residency;
 using Domicile.Storage.Engine;
+using Domicile.Storage.Postgres;
 using Domicile.Storage.Sqlite;
 using Microsoft.Extensions.Logging;
 
@@ -13,37 +14,28 @@ public sealed class ScaleUnit : IAsyncDisposable
     private static readonly KeyName IndexKey = new(KeyName.Index, 0);
     private static readonly KeyName SigningKey = new(KeyName.Signing, 1);
     private const int NamesInPiece = 500;
-    private readonly FileStream _lock;
-    private readonly SqliteKeyStore _keyStore;
-    private readonly FileKeyProvider _provider;
-    private readonly ErasureLedger _ledger;
+    private readonly Parts _parts;
     private readonly Sealer _sealer;
     private readonly BoundedCache<Guid, Home> _homes = new(8_192);
 
-    private ScaleUnit(
-        ScaleUnitOptions options,
-        Catalogue catalogue,
-        FileStream directoryLock,
-        SqliteKeyStore keyStore,
-        FileKeyProvider provider,
-        ErasureLedger ledger,
-        SqliteStoreEngine engine,
-        TimeProvider clock,
-        ILogger log)
+    private ScaleUnit(ScaleUnitOptions options, Catalogue catalogue, Parts parts, TimeProvider clock, ILogger log)
     {
         Options = options;
         Catalogue = catalogue;
         Clock = clock;
-        _lock = directoryLock;
-        _keyStore = keyStore;
-        _provider = provider;
-        _ledger = ledger;
-        Keys = new KeyRing(new KeyVault(keyStore, provider, options.Geography, clock));
-        Subjects = new SubjectDirectory(keyStore, Keys);
-        References = new ReferenceSource(clock);
-        _sealer = new Sealer(options.Geography, Keys);
-        Engine = engine;
+        _parts = parts;
+        Engine = parts.Engine;
         Feed = new Feed(Engine, clock);
+        Keys = new KeyRing(new KeyVault(parts.KeyStore, parts.Provider, options.Geography, clock)) { IsCurrent = () => Feed.IsCurrent };
+        Subjects = new SubjectDirectory(parts.KeyStore, Keys);
+        References = new ReferenceSource(clock, parts.Start);
+        _sealer = new Sealer(options.Geography, Keys);
+        Feed.Observe(ForgetDeleted, ForgetAll);
+        if (Engine.IsShared)
+        {
+            Feed.Follower = new FeedFollower(Feed, Engine, ForgetGoing, log);
+        }
+
         Housekeeping = new Housekeeping(this, log);
         Own = new Home { Geography = options.Geography, ResourceId = Guid.Empty, Unit = this, StoredAs = ResourceRef.Geography };
         Administration = new ScaleUnitAdministration(this);
@@ -77,56 +69,36 @@ public sealed class ScaleUnit : IAsyncDisposable
 
     internal ScaleUnitAdministration Administration { get; }
 
-    internal IKeyStore KeyStore => _keyStore;
+    internal IKeyStore KeyStore => _parts.KeyStore;
 
-    internal FileKeyProvider Provider => _provider;
+    internal FileKeyProvider Provider => _parts.Provider;
 
-    /// <summary>Opens a scale unit, making it when its directory is empty.</summary>
+    /// <summary>Opens a scale unit, making it when there is nothing yet.</summary>
     /// <exception cref="SchemaMismatchException">The databases are not for this program or this geography.</exception>
     /// <exception cref="InvalidDataException">The root key is missing, damaged or another's.</exception>
     /// <exception cref="DirectoryInUseException">Another server uses the directory.</exception>
+    /// <exception cref="StoreUnavailableException">A database does not answer.</exception>
     public static async Task<ScaleUnit> Open(ScaleUnitOptions options, Catalogue catalogue, TimeProvider clock, ILogger log, CancellationToken cancel)
     {
         SecretFile.CreateDirectory(options.Directory);
-        var directoryLock = TakeLock(options.Directory);
-        var close = new Stack<Func<ValueTask>>([directoryLock.DisposeAsync]);
+        var parts = new Parts();
         try
         {
-            var rootKey = options.RootKeyFile ?? Path.Combine(options.Directory, "root.key");
-            var (keys, data) = (Path.Combine(options.Directory, "keys.db"), Path.Combine(options.Directory, "data.db"));
-            var provider = !File.Exists(keys) && !File.Exists(data) && !File.Exists(rootKey)
-                ? FileKeyProvider.Create(rootKey, options.Geography, clock)
-                : FileKeyProvider.Open(rootKey, options.Geography, clock);
-            close.Push(() => Closed(provider));
-
-            // A first start that was cut off may lack the later files, never an earlier one: root key, keys, data.
-            if (!File.Exists(keys) && File.Exists(data))
+            parts.Keep(TakeLock(options.Directory));
+            await (options.Postgres is { } postgres ? OpenPostgres(parts, options, postgres, catalogue, clock, cancel) : OpenSqlite(parts, options, catalogue, clock, cancel));
+            var unit = new ScaleUnit(options, catalogue, parts, clock, log);
+            if (unit.Feed.Follower is { } follower)
             {
-                throw new InvalidDataException($"The key store {keys} is missing. Without it nothing in {data} can be read; put both back from the same backup.");
+                parts.Keep(follower);
+                await follower.Start(cancel);
             }
 
-            var keyStore = new SqliteKeyStore(keys, options.Geography, provider.CheckValue);
-            close.Push(keyStore.DisposeAsync);
-            if (!File.Exists(data) && await keyStore.Buckets(cancel) is { Count: > 0 })
-            {
-                throw new InvalidDataException($"The database {data} is missing, but there are keys for it. Put it back from a backup, or begin with an empty directory.");
-            }
-
-            var ledger = ErasureLedger.Open(Path.Combine(options.Directory, "erasure.ledger"));
-            close.Push(() => Closed(ledger));
-            var engine = new SqliteStoreEngine(data, catalogue, options.Geography, clock);
-            close.Push(engine.DisposeAsync);
-            var unit = new ScaleUnit(options, catalogue, directoryLock, keyStore, provider, ledger, engine, clock, log);
             await unit.Prepare(cancel);
             return unit;
         }
         catch
         {
-            while (close.TryPop(out var part))
-            {
-                await part();
-            }
-
+            await parts.DisposeAsync();
             throw;
         }
     }
@@ -135,12 +107,8 @@ public sealed class ScaleUnit : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Housekeeping.DisposeAsync();
-        await Engine.DisposeAsync();
-        await _keyStore.DisposeAsync();
         Keys.Vault.Dispose();
-        _provider.Dispose();
-        _ledger.Dispose();
-        await _lock.DisposeAsync();
+        await _parts.DisposeAsync();
     }
 
     internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, _sealer, Feed, resource);
@@ -149,7 +117,7 @@ public sealed class ScaleUnit : IAsyncDisposable
 
     internal async ValueTask<Home?> FindHome(Guid resource, CancellationToken cancel)
     {
-        if (_homes.TryGet(resource, out var known))
+        if (_homes.TryGet(resource, out var known) && Feed.IsCurrent)
         {
             return known;
         }
@@ -206,7 +174,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         {
             if (await Existing(some, cancel) is { Count: > 0 } existing)
             {
-                _ledger.Add(existing, Clock.GetUtcNow());
+                _parts.Ledger.Add(existing, Clock.GetUtcNow());
                 await Keys.Vault.Destroy(existing, cancel);
             }
         }
@@ -221,12 +189,88 @@ public sealed class ScaleUnit : IAsyncDisposable
     }
 
     private async ValueTask<List<KeyName>> Existing(KeyName[] names, CancellationToken cancel) =>
-        [.. (await _keyStore.Find(names, cancel)).Select(key => key.Name)];
+        [.. (await KeyStore.Find(names, cancel)).Select(key => key.Name)];
 
-    private static ValueTask Closed(IDisposable part)
+    private static async Task OpenSqlite(Parts parts, ScaleUnitOptions options, Catalogue catalogue, TimeProvider clock, CancellationToken cancel)
     {
-        part.Dispose();
-        return ValueTask.CompletedTask;
+        var rootKey = RootKeyOf(options);
+        var (keys, data) = (Path.Combine(options.Directory, "keys.db"), Path.Combine(options.Directory, "data.db"));
+        parts.Provider = parts.Keep(!File.Exists(keys) && !File.Exists(data) && !File.Exists(rootKey)
+            ? FileKeyProvider.Create(rootKey, options.Geography, clock)
+            : FileKeyProvider.Open(rootKey, options.Geography, clock));
+
+        // A first start that was cut off may lack the later files, never an earlier one: root key, keys, data.
+        if (!File.Exists(keys) && File.Exists(data))
+        {
+            throw new InvalidDataException($"The key store {keys} is missing. Without it nothing in {data} can be read; put both back from the same backup.");
+        }
+
+        var keyStore = parts.Keep(new SqliteKeyStore(keys, options.Geography, parts.Provider.CheckValue));
+        parts.KeyStore = keyStore;
+        if (!File.Exists(data) && await keyStore.Buckets(cancel) is { Count: > 0 })
+        {
+            throw new InvalidDataException($"The database {data} is missing, but there are keys for it. Put it back from a backup, or begin with an empty directory.");
+        }
+
+        parts.Ledger = parts.Keep(ErasureLedger.Open(LedgerOf(options)));
+        parts.Engine = parts.Keep(new SqliteStoreEngine(data, catalogue, options.Geography, clock));
+    }
+
+    private static async Task OpenPostgres(Parts parts, ScaleUnitOptions options, PostgresStore postgres, Catalogue catalogue, TimeProvider clock, CancellationToken cancel)
+    {
+        var rootKey = RootKeyOf(options);
+        var keyStore = parts.Keep(await PostgresKeyStore.Open(postgres.Keys, options.Geography, cancel));
+        parts.KeyStore = keyStore;
+
+        // The first node of an empty geography makes the root key; the others are given the same file.
+        parts.Provider = parts.Keep(!File.Exists(rootKey) && await keyStore.IsEmpty(cancel)
+            ? FileKeyProvider.Create(rootKey, options.Geography, clock)
+            : FileKeyProvider.Open(rootKey, options.Geography, clock));
+        await keyStore.ClaimRoot(parts.Provider.CheckValue, cancel);
+        parts.Ledger = parts.Keep(ErasureLedger.Open(LedgerOf(options)));
+        var engine = parts.Keep(await PostgresStoreEngine.Open(postgres.Data, catalogue, options.Geography, clock, cancel));
+        parts.Engine = engine;
+        parts.Start = engine.Start;
+    }
+
+    private static string RootKeyOf(ScaleUnitOptions options) => options.RootKeyFile ?? Path.Combine(options.Directory, "root.key");
+
+    private static string LedgerOf(ScaleUnitOptions options) => Path.Combine(options.Directory, "erasure.ledger");
+
+    private void ForgetDeleted(IReadOnlyList<FeedEntry> entries)
+    {
+        // Of its own deletions a node drops the keys as it destroys them.
+        if (!Engine.IsShared)
+        {
+            return;
+        }
+
+        foreach (var entry in entries)
+        {
+            if (entry.Change == Change.Deleted && entry.Kind.Children.Count > 0)
+            {
+                Keys.Forget([new KeyName(entry.Kind.Name, entry.Key[0].Number)]);
+            }
+        }
+    }
+
+    private void ForgetGoing(Going going)
+    {
+        if (going.Person != 0)
+        {
+            Subjects.Forget([new SubjectRef(going.Person)]);
+        }
+        else
+        {
+            _homes.DropWhere((_, home) => home.Resource.Number == going.Resource);
+            Subjects.ForgetAll();
+        }
+    }
+
+    private void ForgetAll()
+    {
+        _homes.Clear();
+        Subjects.ForgetAll();
     }
 
     private static FileStream TakeLock(string directory)
@@ -238,6 +282,45 @@ public sealed class ScaleUnit : IAsyncDisposable
         catch (IOException)
         {
             throw new DirectoryInUseException(directory);
+        }
+    }
+
+    /// <summary>What a scale unit is made of, closed in the reverse order of its opening.</summary>
+    private sealed class Parts : IAsyncDisposable
+    {
+        private readonly Stack<object> _open = [];
+
+        public IKeyStore KeyStore { get; set; } = null!;
+
+        public FileKeyProvider Provider { get; set; } = null!;
+
+        public ErasureLedger Ledger { get; set; } = null!;
+
+        public IStoreEngine Engine { get; set; } = null!;
+
+        /// <summary>The number of this start among those of all nodes; 0 where there is one node.</summary>
+        public long Start { get; set; }
+
+        public T Keep<T>(T part)
+            where T : notnull
+        {
+            _open.Push(part);
+            return part;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            while (_open.TryPop(out var part))
+            {
+                if (part is IAsyncDisposable later)
+                {
+                    await later.DisposeAsync();
+                }
+                else
+                {
+                    ((IDisposable)part).Dispose();
+                }
+            }
         }
     }
 
@@ -253,7 +336,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         }
 
         // After a restore of the key store: whoever was erased since stays erased.
-        foreach (var names in _ledger.Entries.Chunk(NamesInPiece))
+        foreach (var names in _parts.Ledger.Entries.Chunk(NamesInPiece))
         {
             if (await Existing(names, cancel) is { Count: > 0 } existing)
             {

@@ -4,9 +4,15 @@ namespace Domicile.Storage;
 
 /// <summary>Where a scale unit keeps what it keeps.</summary>
 /// <param name="Geography">Its geography.</param>
-/// <param name="Directory">The directory of its files; made when it does not exist.</param>
+/// <param name="Directory">The directory of its files, on PostgreSQL of what this node keeps itself; made when it does not exist.</param>
 public sealed record ScaleUnitOptions(Geography Geography, string Directory)
 {
+    /// <summary>Its name within the geography, which resources remember: it never changes.</summary>
+    public string Name { get; init; } = Geography.Slug;
+
+    /// <summary>The PostgreSQL databases in which it rests, or null for SQLite in the directory.</summary>
+    public PostgresStore? Postgres { get; init; }
+
     /// <summary>The root key file; by default <c>root.key</c> in the directory. It may lie elsewhere, and never belongs in a backup of the data.</summary>
     public string? RootKeyFile { get; init; }
 
@@ -17,4 +23,13 @@ public sealed record ScaleUnitOptions(Geography Geography, string Directory)
     /// <summary>How often expired records are looked for, 1 second to 1 hour.</summary>
     /// <value>1 minute.</value>
     public TimeSpan SweepInterval { get; init; } = TimeSpan.FromMinutes(1);
+}
+
+/// <summary>The databases of a scale unit on PostgreSQL 15 or later, as Npgsql's connection strings; several hosts are the servers of one cluster.</summary>
+/// <param name="Data">The database of the records.</param>
+/// <param name="Keys">The database of the keys: another one, with its own and shorter backups.</param>
+public sealed record PostgresStore(string Data, string Keys)
+{
+    /// <summary>Says nothing of what is in it: there are passwords.</summary>
+    public override string ToString() => nameof(PostgresStore);
 }

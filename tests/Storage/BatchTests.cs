@@ -5,6 +5,9 @@ namespace Domicile.Tests.Storage;
 
 public sealed class SqliteBatchTests() : BatchTests(new SqliteFixture());
 
+[Trait("needs", "postgres")]
+public sealed class PostgresBatchTests() : BatchTests(new PostgresFixture());
+
 public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
 {
     private static Setting Setting(string name, string? value = "v", long part = 0) => new() { Name = name, Part = part, Value = value, Number = 7 };

@@ -4,6 +4,9 @@ namespace Domicile.Tests.Storage;
 
 public sealed class SqliteExpiryTests() : ExpiryTests(new SqliteFixture());
 
+[Trait("needs", "postgres")]
+public sealed class PostgresExpiryTests() : ExpiryTests(new PostgresFixture());
+
 public abstract class ExpiryTests(StoreFixture fixture) : StoreTests(fixture)
 {
     [Fact]

@@ -5,6 +5,9 @@ namespace Domicile.Tests.Storage;
 
 public sealed class SqliteFeedTests() : FeedTests(new SqliteFixture());
 
+[Trait("needs", "postgres")]
+public sealed class PostgresFeedTests() : FeedTests(new PostgresFixture());
+
 public abstract class FeedTests(StoreFixture fixture) : StoreTests(fixture)
 {
     private Task<Outcome> Set(string name, long part = 0) => Commit(b => b.Insert(new Setting { Name = name, Part = part }));

@@ -6,6 +6,9 @@ namespace Domicile.Tests.Storage;
 
 public sealed class SqliteHistoryTests() : HistoryTests(() => new SqliteFixture());
 
+[Trait("needs", "postgres")]
+public sealed class PostgresHistoryTests() : HistoryTests(() => new PostgresFixture());
+
 /// <summary>
 /// Random histories against a model in memory: several tasks write at once while records expire, people are erased, epochs turn and the store is closed and opened
 /// again. What was acknowledged, put in the order of the feed, must be a possible history, and at its end the store must hold what the model holds.

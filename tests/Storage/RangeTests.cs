@@ -4,6 +4,9 @@ namespace Domicile.Tests.Storage;
 
 public sealed class SqliteRangeTests() : RangeTests(new SqliteFixture());
 
+[Trait("needs", "postgres")]
+public sealed class PostgresRangeTests() : RangeTests(new PostgresFixture());
+
 public abstract class RangeTests(StoreFixture fixture) : StoreTests(fixture)
 {
     private async Task<(Ref<Room> Room, List<long> Arrivals)> Conversation(int lines)
@@ -117,7 +120,7 @@ public abstract class RangeTests(StoreFixture fixture) : StoreTests(fixture)
     {
         for (var i = 0; i < 40; i++)
         {
-            await Assert.ThrowsAsync<InvalidTimeZoneException>(async () => await Store.Query<int>(_ => throw new InvalidTimeZoneException(), Cancel));
+            await Assert.ThrowsAsync<InvalidTimeZoneException>(async () => await Store.Query<int>((_, _) => throw new InvalidTimeZoneException(), Cancel));
         }
 
         Assert.Equal(0, await Fixture.Rows("test_room"));
@@ -128,11 +131,11 @@ public abstract class RangeTests(StoreFixture fixture) : StoreTests(fixture)
     {
         await Room();
         await Assert.ThrowsAnyAsync<System.Data.Common.DbException>(async () => await Store.Query(
-            connection =>
+            async (connection, cancel) =>
             {
                 using var command = connection.CreateCommand();
                 command.CommandText = "DELETE FROM test_room";
-                return command.ExecuteNonQuery();
+                return await command.ExecuteNonQueryAsync(cancel);
             },
             Cancel));
         Assert.Equal(1, await Fixture.Rows("test_room"));

@@ -5,6 +5,9 @@ namespace Domicile.Tests.Storage;
 
 public sealed class SqliteRemovalTests() : RemovalTests(new SqliteFixture());
 
+[Trait("needs", "postgres")]
+public sealed class PostgresRemovalTests() : RemovalTests(new PostgresFixture());
+
 /// <summary>Deleting roots, erasing people, removing resources: unreadable at once, rows gone soon after, nothing else touched.</summary>
 public abstract class RemovalTests(StoreFixture fixture) : StoreTests(fixture)
 {

@@ -2,6 +2,9 @@ namespace Domicile.Tests.Storage;
 
 public sealed class SqliteSequenceTests() : SequenceTests(new SqliteFixture());
 
+[Trait("needs", "postgres")]
+public sealed class PostgresSequenceTests() : SequenceTests(new PostgresFixture());
+
 public abstract class SequenceTests(StoreFixture fixture) : StoreTests(fixture)
 {
     [Fact]

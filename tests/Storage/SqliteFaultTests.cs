@@ -183,7 +183,7 @@ public sealed class SqliteFaultTests() : StoreTests(new SqliteFixture())
 
             foreach (var text in texts)
             {
-                var plan = await Store.Query(connection => Explain(connection, text), Cancel);
+                var plan = await Store.Query((connection, _) => Task.FromResult(Explain(connection, text)), Cancel);
                 scans.AddRange(plan.Where(line => line.StartsWith("SCAN", StringComparison.Ordinal)).Select(line => $"{text}: {line}"));
             }
         }

@@ -67,25 +67,31 @@ public abstract class StoreFixture : IAsyncDisposable
     /// <summary>Rows of a table, over all resources.</summary>
     public ValueTask<long> Rows(string table, string where = "1 = 1") =>
         Store.Query(
-            connection =>
+            async (connection, cancel) =>
             {
                 using var command = connection.CreateCommand();
 #pragma warning disable CA2100 // The texts are the test's own.
                 command.CommandText = $"SELECT count(*) FROM {table} WHERE {where}";
 #pragma warning restore CA2100
-                return Convert.ToInt64(command.ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture);
+                return Convert.ToInt64(await command.ExecuteScalarAsync(cancel), System.Globalization.CultureInfo.InvariantCulture);
             },
             TestContext.Current.CancellationToken);
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         await Close();
         _directory.Dispose();
     }
 
-    /// <summary>Changes the database behind the store's back, while it is closed or open.</summary>
+    /// <summary>Changes the database behind the store's back, while it is closed or open. <c>zeroblob(n)</c> is n zero bytes.</summary>
     public abstract void Tamper(string sql);
+
+    /// <summary>Changes the key store behind its back.</summary>
+    public abstract void TamperKeys(string sql);
+
+    /// <summary>Asks the key store for a number. <c>instr(bytes, text)</c> tells whether the text is in the bytes.</summary>
+    public abstract long KeyNumber(string sql);
 
     protected abstract Task<ScaleUnit> OpenUnit(Catalogue catalogue);
 
@@ -102,6 +108,18 @@ public sealed class SqliteFixture : StoreFixture
     {
         using var session = Domicile.Storage.Sqlite.SqliteSession.Open(Path.Combine(Directory, "data.db"), readOnly: false);
         session.Execute(sql);
+    }
+
+    public override void TamperKeys(string sql)
+    {
+        using var session = Domicile.Storage.Sqlite.SqliteSession.Open(Path.Combine(Directory, "keys.db"), readOnly: false);
+        session.Execute(sql);
+    }
+
+    public override long KeyNumber(string sql)
+    {
+        using var session = Domicile.Storage.Sqlite.SqliteSession.Open(Path.Combine(Directory, "keys.db"), readOnly: true);
+        return session.Number(sql);
     }
 
     protected override Task<ScaleUnit> OpenUnit(Catalogue catalogue) => OpenUnit(Options, catalogue);

@@ -5,6 +5,9 @@ namespace Domicile.Tests.Storage;
 
 public sealed class SqliteSubjectTests() : SubjectTests(new SqliteFixture());
 
+[Trait("needs", "postgres")]
+public sealed class PostgresSubjectTests() : SubjectTests(new PostgresFixture());
+
 public abstract class SubjectTests(StoreFixture fixture) : StoreTests(fixture)
 {
     private static readonly Identifier Alice = new(Identifier.CommunicationUser, "8:acs:alice");
@@ -76,12 +79,11 @@ public abstract class SubjectTests(StoreFixture fixture) : StoreTests(fixture)
         var person = await Home.AddSubject([Alice, Alice with { Purpose = Identifier.Custom }], Cancel);
         await Fixture.Neighbour.AddSubject([Alice], Cancel);
         await Fixture.Close();
-        using var session = Domicile.Storage.Sqlite.SqliteSession.Open(Path.Combine(Fixture.Directory, "keys.db"), readOnly: true);
-        Assert.Equal(3, session.Number("SELECT count(*) FROM identifier"));
-        Assert.Equal(3, session.Number("SELECT count(DISTINCT blind) FROM identifier"));
-        Assert.Equal(3, session.Number("SELECT count(DISTINCT sealed) FROM identifier"));
-        Assert.Equal(0, session.Number("SELECT count(*) FROM identifier WHERE instr(sealed, 'alice') OR instr(blind, 'alice')"));
-        Assert.Equal(2, session.Number($"SELECT count(*) FROM identifier WHERE subject = {person.Value}"));
+        Assert.Equal(3, Fixture.KeyNumber("SELECT count(*) FROM identifier"));
+        Assert.Equal(3, Fixture.KeyNumber("SELECT count(DISTINCT blind) FROM identifier"));
+        Assert.Equal(3, Fixture.KeyNumber("SELECT count(DISTINCT sealed) FROM identifier"));
+        Assert.Equal(0, Fixture.KeyNumber("SELECT count(*) FROM identifier WHERE instr(sealed, 'alice') > 0 OR instr(blind, 'alice') > 0"));
+        Assert.Equal(2, Fixture.KeyNumber($"SELECT count(*) FROM identifier WHERE subject = {person.Value}"));
     }
 
     [Fact]
@@ -134,10 +136,7 @@ public abstract class SubjectTests(StoreFixture fixture) : StoreTests(fixture)
     {
         var (one, two) = (await Home.AddSubject([Alice], Cancel), await Home.AddSubject([AlicesOwn with { Purpose = Identifier.CommunicationUser }], Cancel));
         await Fixture.Close();
-        using (var session = Domicile.Storage.Sqlite.SqliteSession.Open(Path.Combine(Fixture.Directory, "keys.db"), readOnly: false))
-        {
-            session.Execute($"UPDATE identifier SET sealed = (SELECT sealed FROM identifier WHERE subject = {two.Value}) WHERE subject = {one.Value}");
-        }
+        Fixture.TamperKeys($"UPDATE identifier SET sealed = (SELECT sealed FROM identifier WHERE subject = {two.Value}) WHERE subject = {one.Value}");
 
         await Fixture.Open();
         await Assert.ThrowsAsync<SealBrokenException>(async () => await NameOf(one));

@@ -19,15 +19,16 @@ internal sealed class ResourceDirectory : IResourceDirectory, IResourceHomes
         _homes = geographies.ToFrozenDictionary(home => home.Geography);
         foreach (var home in _homes.Values)
         {
-            home.Store.Feed.Observe(entries =>
-            {
-                // Rare, so everything is dropped: the next request of each resource reads it again.
-                if (entries.Any(entry => entry.Kind.ClrType == typeof(CommunicationResource)))
+            home.Store.Feed.Observe(
+                entries =>
                 {
-                    _byAuthority.Clear();
-                    _byPort.Clear();
-                }
-            });
+                    // Rare, so everything is dropped: the next request of each resource reads it again.
+                    if (entries.Any(entry => entry.Kind.ClrType == typeof(CommunicationResource)))
+                    {
+                        Forget();
+                    }
+                },
+                Forget);
         }
     }
 
@@ -49,11 +50,19 @@ internal sealed class ResourceDirectory : IResourceDirectory, IResourceHomes
 
     /// <inheritdoc/>
     public ValueTask<ServedResource?> FindByHost(string host, CancellationToken cancel) =>
-        _byAuthority.TryGet(host, out var known) ? new(known) : Read(host, (_byAuthority, host), cancel);
+        _byAuthority.TryGet(host, out var known) && IsCurrent(known) ? new(known) : Read(host, (_byAuthority, host), cancel);
 
     /// <inheritdoc/>
     public ValueTask<ServedResource?> FindByPort(int port, CancellationToken cancel) =>
-        _byPort.TryGet(port, out var known) ? new(known) : Read(string.Create(CultureInfo.InvariantCulture, $"localhost:{port}"), (_byPort, port), cancel);
+        _byPort.TryGet(port, out var known) && IsCurrent(known) ? new(known) : Read(string.Create(CultureInfo.InvariantCulture, $"localhost:{port}"), (_byPort, port), cancel);
+
+    private bool IsCurrent(ServedResource known) => Of(known.Home.Geography).Store.Feed.IsCurrent;
+
+    private void Forget()
+    {
+        _byAuthority.Clear();
+        _byPort.Clear();
+    }
 
     private async ValueTask<ServedResource?> Read<TKey>(string authority, (BoundedCache<TKey, ServedResource> Cache, TKey Key) remember, CancellationToken cancel)
         where TKey : notnull

@@ -20,15 +20,15 @@ internal sealed class ChatStore
         LIMIT @take
         """;
 
-    private readonly BoundedCache<(Geography Geography, long Resource, string PublicId), Ref<ChatThread>> _threads = new(32_768);
+    private readonly BoundedCache<(ResourceRef Resource, string PublicId), Ref<ChatThread>> _threads = new(32_768);
     private readonly BoundedCache<(Geography Geography, Ref<ChatThread> Thread), bool> _deleted = new(65_536);
     private readonly BoundedCache<Guid, long> _arrivals = new(16_384);
-    private readonly ConcurrentDictionary<Geography, bool> _observed = new();
+    private readonly ConcurrentDictionary<Feed, bool> _observed = new();
 
     /// <summary>A thread by the id that requests name; null when the resource has none such.</summary>
     public async ValueTask<Ref<ChatThread>?> Find(Home home, string publicId, CancellationToken cancel)
     {
-        if (_threads.TryGet((home.Geography, home.Resource.Number, publicId), out var known))
+        if (_threads.TryGet((home.Resource, publicId), out var known) && home.Store.Feed.IsCurrent)
         {
             return _deleted.TryGet((home.Geography, known), out _) ? null : known;
         }
@@ -40,7 +40,7 @@ internal sealed class ChatStore
         }
 
         // Added even when it is being deleted at this moment: the tombstone is looked at first.
-        _threads.Add((home.Geography, home.Resource.Number, publicId), thread.Key);
+        _threads.Add((home.Resource, publicId), thread.Key);
         return _deleted.TryGet((home.Geography, thread.Key), out _) ? null : thread.Key;
     }
 
@@ -54,7 +54,7 @@ internal sealed class ChatStore
     public static ValueTask<List<ThreadActivity>> ThreadsOf(
         Home home, SubjectRef person, DateTimeOffset? since, ThreadActivity? before, int take, CancellationToken cancel) =>
         home.Store.Query(
-            connection => connection.Query<ThreadActivity>(
+            async (connection, cancel) => (await connection.QueryAsync<ThreadActivity>(new CommandDefinition(
                 ThreadsOfPerson,
                 new
                 {
@@ -64,7 +64,8 @@ internal sealed class ChatStore
                     beforeArrival = before?.LastArrival ?? long.MaxValue,
                     beforeThread = before?.Thread ?? long.MaxValue,
                     take,
-                }).AsList(),
+                },
+                cancellationToken: cancel))).AsList(),
             cancel);
 
     /// <summary>
@@ -105,22 +106,24 @@ internal sealed class ChatStore
 
     private void Observe(Home home)
     {
-        if (!_observed.TryAdd(home.Geography, true))
+        if (!_observed.TryAdd(home.Store.Feed, true))
         {
             return;
         }
 
         var geography = home.Geography;
-        home.Store.Feed.Observe(entries =>
-        {
-            foreach (var entry in entries)
+        home.Store.Feed.Observe(
+            entries =>
             {
-                if (entry.Change == Change.Deleted && entry.Kind.ClrType == typeof(ChatThread))
+                foreach (var entry in entries)
                 {
-                    _deleted.Add((geography, new Ref<ChatThread>(entry.Key[0].Number)), true);
+                    if (entry.Change == Change.Deleted && entry.Kind.ClrType == typeof(ChatThread))
+                    {
+                        _deleted.Add((geography, new Ref<ChatThread>(entry.Key[0].Number)), true);
+                    }
                 }
-            }
-        });
+            },
+            _threads.Clear);
     }
 }
 

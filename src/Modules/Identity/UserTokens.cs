@@ -15,7 +15,7 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
 {
     private const string SecretPurpose = "user tokens";
     private readonly ConcurrentDictionary<Geography, Lazy<Task<TokenSigner>>> _signers = new();
-    private readonly ConcurrentDictionary<Geography, bool> _observed = new();
+    private readonly ConcurrentDictionary<Feed, bool> _observed = new();
     private readonly BoundedCache<TokenHash, CheckedToken> _checked = new(32_768);
     private readonly BoundedCache<(Geography Geography, SubjectRef Subject), long> _revocations = new(65_536);
 
@@ -105,7 +105,7 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
             return -1;
         }
 
-        if (_revocations.TryGet((home.Geography, subject), out var known))
+        if (_revocations.TryGet((home.Geography, subject), out var known) && home.Store.Feed.IsCurrent)
         {
             return known;
         }
@@ -123,22 +123,24 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
 
     private void Observe(Home home)
     {
-        if (!_observed.TryAdd(home.Geography, true))
+        if (!_observed.TryAdd(home.Store.Feed, true))
         {
             return;
         }
 
         var geography = home.Geography;
-        home.Store.Feed.Observe(entries =>
-        {
-            foreach (var entry in entries)
+        home.Store.Feed.Observe(
+            entries =>
             {
-                if (entry.Kind.ClrType == typeof(UserAccount) && entry.Change != Change.Inserted)
+                foreach (var entry in entries)
                 {
-                    _revocations.Drop((geography, new SubjectRef(entry.Key[0].Number)));
+                    if (entry.Kind.ClrType == typeof(UserAccount) && entry.Change != Change.Inserted)
+                    {
+                        _revocations.Drop((geography, new SubjectRef(entry.Key[0].Number)));
+                    }
                 }
-            }
-        });
+            },
+            _revocations.Clear);
     }
 
     private async ValueTask<TokenSigner> SignerOf(Home home, CancellationToken cancel)

@@ -14,6 +14,11 @@ public sealed class KeyRing(KeyVault vault, int capacity = 16_384)
     private readonly ConcurrentDictionary<(KeyName Name, long Version), Task<byte[]?>> _reading = new();
     private long _broken;
 
+    /// <summary>
+    /// Whether this node knows of every key that was destroyed elsewhere. While it does not, nothing that is remembered is used, and each key is asked for.
+    /// </summary>
+    public Func<bool> IsCurrent { get; init; } = () => true;
+
     /// <summary>The vault behind it.</summary>
     public KeyVault Vault { get; } = vault;
 
@@ -23,12 +28,12 @@ public sealed class KeyRing(KeyVault vault, int capacity = 16_384)
     /// <summary>The key for sealing and opening what this owner has under this parent.</summary>
     /// <returns>Null when one of the two keys was destroyed or never made.</returns>
     public ValueTask<SealKey?> Find(SubjectRef owner, KeyName parent, CancellationToken cancel) =>
-        _derived.TryGet((owner, parent), out var derived) ? new ValueTask<SealKey?>(derived) : Derive(owner, parent, cancel);
+        _derived.TryGet((owner, parent), out var derived) && IsCurrent() ? new ValueTask<SealKey?>(derived) : Derive(owner, parent, cancel);
 
     /// <summary>Reads keys that a page will need, in one look-up.</summary>
     public async ValueTask Preload(IReadOnlyCollection<KeyName> names, CancellationToken cancel)
     {
-        var missing = names.Where(name => !_keys.TryGet(name, out _)).Distinct().ToList();
+        var missing = (IsCurrent() ? names.Where(name => !_keys.TryGet(name, out _)) : names).Distinct().ToList();
         if (missing.Count == 0)
         {
             return;
@@ -43,7 +48,7 @@ public sealed class KeyRing(KeyVault vault, int capacity = 16_384)
 
     /// <summary>Reads one key, in one flight however many ask.</summary>
     public ValueTask<byte[]?> Key(KeyName name, CancellationToken cancel) =>
-        _keys.TryGet(name, out var key) ? new ValueTask<byte[]?>(key) : Read(name, cancel);
+        _keys.TryGet(name, out var key) && IsCurrent() ? new ValueTask<byte[]?>(key) : Read(name, cancel);
 
     /// <summary>Keeps a key that was just made.</summary>
     public void Remember(KeyName name, byte[] key) => _keys.Add(name, key);

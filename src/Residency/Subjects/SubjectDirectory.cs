@@ -21,7 +21,7 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
     /// <summary>The person who has this identifier in this resource, or null.</summary>
     public async ValueTask<SubjectRef?> Find(ResourceRef resource, Identifier identifier, CancellationToken cancel)
     {
-        if (_handles.TryGet((resource.Number, identifier), out var known))
+        if (_handles.TryGet((resource.Number, identifier), out var known) && ring.IsCurrent())
         {
             return known;
         }
@@ -71,10 +71,10 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
         ResourceRef resource, string purpose, IEnumerable<SubjectRef> subjects, CancellationToken cancel)
     {
         var resolved = new Dictionary<SubjectRef, string>();
-        var missing = new List<SubjectRef>();
+        var (missing, isCurrent) = (new List<SubjectRef>(), ring.IsCurrent());
         foreach (var subject in subjects.Where(subject => !subject.IsNone).Distinct())
         {
-            if (_identifiers.TryGet((subject, resource.Number, purpose), out var known))
+            if (isCurrent && _identifiers.TryGet((subject, resource.Number, purpose), out var known))
             {
                 resolved.Add(subject, known);
             }

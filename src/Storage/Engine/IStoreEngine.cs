@@ -9,6 +9,12 @@ internal interface IStoreEngine : IAsyncDisposable
     /// <summary>Told of every change of this node after it is durable and before anyone is told, in order.</summary>
     Action<IReadOnlyList<FeedEntry>>? Changed { get; set; }
 
+    /// <summary>Called when something may have changed elsewhere: it only wakes, and may call for nothing.</summary>
+    Action? Woken { get; set; }
+
+    /// <summary>Whether other processes may work on the same store at the same time.</summary>
+    bool IsShared { get; }
+
     /// <summary>Carries out a plan: all or nothing, durable when it returns.</summary>
     /// <exception cref="StoreUnavailableException">The disk is full or broken; nothing was written.</exception>
     Task<EngineOutcome> Commit(Plan plan, CancellationToken cancel);
@@ -23,10 +29,13 @@ internal interface IStoreEngine : IAsyncDisposable
     ValueTask<List<StoredRow>> Lookup(RecordKind kind, long resource, int column, ColumnValue value, int take, CancellationToken cancel);
 
     /// <summary>Runs a query of a module's own.</summary>
-    ValueTask<T> Query<T>(Func<DbConnection, T> query, CancellationToken cancel);
+    ValueTask<T> Query<T>(Func<DbConnection, CancellationToken, Task<T>> query, CancellationToken cancel);
 
     /// <summary>Reads the feed after a position, at most so many entries.</summary>
     ValueTask<FeedPage> ReadFeed(long after, int take, CancellationToken cancel);
+
+    /// <summary>The last position before which nothing can come any more.</summary>
+    ValueTask<FeedPosition> FeedEnd(CancellationToken cancel);
 
     /// <summary>The position that a named reader remembered, or null.</summary>
     ValueTask<FeedPosition?> Recall(string reader, CancellationToken cancel);
@@ -64,6 +73,19 @@ internal interface IStoreEngine : IAsyncDisposable
     /// <param name="cancel">Gives up.</param>
     /// <returns>The unused ones, and the last key that was looked at; null when there are no more.</returns>
     ValueTask<(List<IdleRoot> Unused, long? Last)> Idle(RecordKind kind, DateTimeOffset now, long after, int take, CancellationToken cancel);
+
+    /// <summary>
+    /// Takes or keeps the right to do work that one node does at a time. Work under it is made so that a holder who has lost it without knowing does no harm.
+    /// </summary>
+    /// <returns>Whether this node has it until the time is over.</returns>
+    ValueTask<bool> Lease(string work, TimeSpan duration, CancellationToken cancel);
+
+    /// <summary>Gives back what this node holds, so that another need not wait for the time to pass.</summary>
+    Task Release(CancellationToken cancel);
+
+    /// <summary>Writes something that changes nothing, to see whether writing works.</summary>
+    /// <exception cref="StoreUnavailableException">It does not.</exception>
+    Task Probe(CancellationToken cancel);
 
     /// <summary>Gives free pages back to the file system and empties the log, bounded.</summary>
     Task Compact(CancellationToken cancel);

@@ -15,12 +15,7 @@ internal sealed class SqliteReaders(string path, int count) : IDisposable
         await _free.WaitAsync(cancel);
         try
         {
-            if (_closed)
-            {
-                throw new StoreUnavailableException("The store is closed.");
-            }
-
-            var session = _idle.TryTake(out var idle) ? idle : SqliteSession.Open(path, readOnly: true);
+            var session = Take();
             try
             {
                 var answer = read(session, state);
@@ -30,6 +25,31 @@ internal sealed class SqliteReaders(string path, int count) : IDisposable
             catch
             {
                 // A statement may be open in the middle of its rows, which would hold an old state of the database for ever.
+                session.Dispose();
+                throw;
+            }
+        }
+        finally
+        {
+            _free.Release();
+        }
+    }
+
+    /// <summary>Reads with a connection of the pool, for as long as the task runs.</summary>
+    public async ValueTask<T> ReadAsync<T>(Func<SqliteSession, CancellationToken, Task<T>> read, CancellationToken cancel)
+    {
+        await _free.WaitAsync(cancel);
+        try
+        {
+            var session = Take();
+            try
+            {
+                var answer = await read(session, cancel);
+                _idle.Add(session);
+                return answer;
+            }
+            catch
+            {
                 session.Dispose();
                 throw;
             }
@@ -61,5 +81,15 @@ internal sealed class SqliteReaders(string path, int count) : IDisposable
         // Not disposed, which would leave whoever waits waiting for ever.
         _closed = true;
         _free.Release(count);
+    }
+
+    private SqliteSession Take()
+    {
+        if (_closed)
+        {
+            throw new StoreUnavailableException("The store is closed.");
+        }
+
+        return _idle.TryTake(out var idle) ? idle : SqliteSession.Open(path, readOnly: true);
     }
 }

@@ -71,11 +71,7 @@ internal static class SqliteSchema
             }
         }
 
-        if (known.Keys.FirstOrDefault(name => catalogue.Find(name) is null) is { } unknown)
-        {
-            throw new SchemaMismatchException($"The database holds {unknown}, which this version of the program does not know. Use the version that wrote it, or a newer one.");
-        }
-
+        KindColumns.RefuseUnknown(known.Keys, catalogue);
         return [.. catalogue.Kinds.Select(kind => known.TryGetValue(kind.Name, out var old) ? Migrate(session, kind, old.Number, old.Columns) : Create(session, kind))];
     }
 
@@ -83,7 +79,7 @@ internal static class SqliteSchema
     {
         using (var insert = new SqliteStatement(session.Connection.Handle!, "INSERT INTO engine_kind (name, columns) VALUES (?1, ?2)"))
         {
-            insert.Bind(1, kind.Name).Bind(2, ColumnsOf(kind)).Run();
+            insert.Bind(1, kind.Name).Bind(2, KindColumns.Of(kind)).Run();
         }
 
         var table = new SqliteTable(kind, session.Number("SELECT last_insert_rowid()"));
@@ -98,26 +94,16 @@ internal static class SqliteSchema
     private static SqliteTable Migrate(SqliteSession session, RecordKind kind, long number, string oldColumns)
     {
         var table = new SqliteTable(kind, number);
-        var now = ColumnsOf(kind);
-        if (now != oldColumns)
+        var added = KindColumns.AddedSince(kind, oldColumns).ToList();
+        if (added.Count > 0)
         {
-            if (oldColumns.StartsWith(now, StringComparison.Ordinal))
+            foreach (var column in added)
             {
-                throw new SchemaMismatchException($"A newer version of the program added columns to {kind.Name}. Use that version.");
-            }
-
-            if (!now.StartsWith(oldColumns, StringComparison.Ordinal))
-            {
-                throw new SchemaMismatchException($"{kind.Name} changed otherwise than by columns at its end, from ({oldColumns}) to ({now}); such a database cannot be migrated.");
-            }
-
-            foreach (var added in kind.Columns.Skip(oldColumns.Count(letter => letter == ';')))
-            {
-                session.Execute($"ALTER TABLE {kind.Table} ADD COLUMN {SqliteTable.DefineAdded(added)}");
+                session.Execute($"ALTER TABLE {kind.Table} ADD COLUMN {SqliteTable.DefineAdded(column)}");
             }
 
             using var update = new SqliteStatement(session.Connection.Handle!, "UPDATE engine_kind SET columns = ?1 WHERE number = ?2");
-            update.Bind(1, now).Bind(2, number).Run();
+            update.Bind(1, KindColumns.Of(kind)).Bind(2, number).Run();
         }
 
         MigrateIndexes(session, kind, table.Indexes());
@@ -146,11 +132,6 @@ internal static class SqliteSchema
             session.Execute(statement);
         }
     }
-
-    /// <summary>Columns as they are remembered: what may be empty has a question mark, what is part of the key a star, what the store allocates a plus.</summary>
-    private static string ColumnsOf(RecordKind kind) =>
-        string.Concat(kind.Columns.Select((column, at) =>
-            $"{column.Name} {column.Type}{(column.Nullable ? "?" : "")}{(kind.KeyColumns.Contains(at) ? "*" : "")}{(column.IsAllocated ? "+" : "")};"));
 
     private static void CheckSetting(SqliteSession session, string name, string expected, string otherwise)
     {

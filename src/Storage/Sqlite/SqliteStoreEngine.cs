@@ -33,6 +33,10 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     public Action<IReadOnlyList<FeedEntry>>? Changed { get; set; }
 
+    public Action? Woken { get; set; }
+
+    public bool IsShared => false;
+
     public async Task<EngineOutcome> Commit(Plan plan, CancellationToken cancel)
     {
         var commit = new SqliteCommit(this, plan);
@@ -68,8 +72,8 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             (Table: _tables[kind], column, value, resource, take),
             cancel);
 
-    public ValueTask<T> Query<T>(Func<DbConnection, T> query, CancellationToken cancel) =>
-        _readers.Read(static (session, query) => query(session.Connection), query, cancel);
+    public ValueTask<T> Query<T>(Func<DbConnection, CancellationToken, Task<T>> query, CancellationToken cancel) =>
+        _readers.ReadAsync((session, cancel) => query(session.Connection, cancel), cancel);
 
     public ValueTask<FeedPage> ReadFeed(long after, int take, CancellationToken cancel) =>
         _readers.Read(
@@ -93,12 +97,18 @@ internal sealed class SqliteStoreEngine : IStoreEngine
                 // AUTOINCREMENT remembers the last position even when every entry was trimmed.
                 var bounds = session.Prepare("SELECT coalesce((SELECT min(position) FROM engine_feed) - 1, seq), seq FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'engine_feed'), 0) AS seq)");
                 bounds.Step();
-                var page = new FeedPage(entries, new FeedPosition(ask.Engine._epoch, bounds.Number(0)), new FeedPosition(ask.Engine._epoch, bounds.Number(1)));
+                var page = new FeedPage(entries, new FeedPosition(ask.Engine._epoch, bounds.Number(0)), new FeedPosition(ask.Engine._epoch, bounds.Number(1)))
+                {
+                    Last = entries.Count > 0 ? entries[^1].Position : ask.after,
+                    Count = entries.Count,
+                };
                 bounds.Reset();
                 return page;
             },
             (Engine: this, after, take),
             cancel);
+
+    public async ValueTask<FeedPosition> FeedEnd(CancellationToken cancel) => (await ReadFeed(long.MaxValue - 1, 1, cancel)).End;
 
     public ValueTask<FeedPosition?> Recall(string reader, CancellationToken cancel) =>
         _readers.Read(
@@ -237,6 +247,13 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             },
             (kind, Head: _tables[kind.Idle!.Appended].Head, Rules: _tables.Keys.FirstOrDefault(rule => rule.ClrType == typeof(RetentionRule))?.Table, now, after, take),
             cancel);
+
+    public ValueTask<bool> Lease(string work, TimeSpan duration, CancellationToken cancel) => new(true);
+
+    public Task Release(CancellationToken cancel) => Task.CompletedTask;
+
+    public Task Probe(CancellationToken cancel) =>
+        Write(session => session.Prepare("INSERT INTO engine_setting (name, value) VALUES ('probe', '') ON CONFLICT (name) DO UPDATE SET value = excluded.value").Run(), cancel);
 
     public Task Compact(CancellationToken cancel) =>
         Write(

@@ -1,4 +1,5 @@
 using Domicile.Residency;
+using Domicile.Storage.Engine;
 
 namespace Domicile.Storage.Sqlite;
 
@@ -32,9 +33,7 @@ internal sealed class SqliteTable
         var set = columns.Select((name, i) => $"{name} = ?{resourceAt + 3 + i}, ").Where((_, i) => !kind.KeyColumns.Contains(i) && !kind.Columns[i].IsAllocated);
         Update = $"UPDATE {kind.Table} SET {string.Concat(set)}version = ?{resourceAt + 1}, payload = ?{resourceAt + 2} WHERE {_keyMatch}";
         Delete = $"DELETE FROM {kind.Table} WHERE {_keyMatch}";
-        People = kind.Erasure is ErasureRule.Delete or ErasureRule.Depersonalise
-            ? [.. Enumerable.Range(0, columns.Count).Where(i => i == kind.OwnerColumn || (kind.Erasure == ErasureRule.Delete && kind.Columns[i].Role.HasFlag(ColumnRole.Subject)))]
-            : [];
+        People = PlanReview.PeopleOf(kind);
         Unique = [.. kind.Indexes.Where(index => index.Unique).Select(index => new UniqueIndex(kind, index, resourceAt))];
         ReadHead = $"SELECT sequence, arrival FROM {Head} WHERE parent = ?1";
         WriteHead = $"INSERT INTO {Head} (parent, sequence, arrival) VALUES (?1, ?2, ?3) ON CONFLICT (parent) DO UPDATE SET sequence = excluded.sequence, arrival = excluded.arrival";
@@ -104,51 +103,11 @@ internal sealed class SqliteTable
     }
 
     /// <summary>The indexes that the declaration asks for, by name.</summary>
-    public IReadOnlyDictionary<string, string> Indexes()
-    {
-        var indexes = new Dictionary<string, string>(StringComparer.Ordinal);
-        void Add(string columns, bool unique = false, string where = "")
-        {
-            var name = $"ix_{Kind.Table}_{columns.Replace(", ", "_", StringComparison.Ordinal)}";
-            indexes[name] = $"CREATE {(unique ? "UNIQUE " : "")}INDEX {name} ON {Kind.Table} ({columns}){where}";
-        }
-
-        if (Kind.Layout == Layout.Append)
-        {
-            Add($"{Name(Kind.ParentColumn)}, {Name(Kind.ArrivalColumn)}", unique: true);
-        }
-        else if (Kind.ParentColumn < 0 && Kind.ReferenceColumn >= 0)
-        {
-            Add("resource");
-        }
-        else if (Kind.ParentColumn >= 0 && (Kind.ReferenceColumn >= 0 || Kind.KeyColumns[0] != Kind.ParentColumn))
-        {
-            Add(Name(Kind.ParentColumn));
-        }
-
-        for (var i = 0; i < Kind.Columns.Count; i++)
-        {
-            var role = Kind.Columns[i].Role;
-            var byPerson = role.HasFlag(ColumnRole.Subject) || (role.HasFlag(ColumnRole.Owner) && Kind.OwnerFoundBy is null);
-            if (byPerson && i != Kind.ReferenceColumn)
-            {
-                Add(Name(i));
-            }
-
-            if (i == Kind.ExpiryColumn)
-            {
-                Add(Name(i), where: $" WHERE {Name(i)} IS NOT NULL");
-            }
-        }
-
-        foreach (var index in Kind.Indexes)
-        {
-            var columns = string.Join(", ", index.Columns.Select(member => Kind.Columns.First(column => column.Member == member).Name));
-            Add(index.Unique ? $"resource, {columns}" : columns, index.Unique);
-        }
-
-        return indexes;
-    }
+    public IReadOnlyDictionary<string, string> Indexes() =>
+        IndexesOf.Kind(Kind).ToDictionary(
+            index => index.Name,
+            index => $"CREATE {(index.Unique ? "UNIQUE " : "")}INDEX {index.Name} ON {Kind.Table} ({string.Join(", ", index.Columns)}){(index.WhereFilled is { } filled ? $" WHERE {filled} IS NOT NULL" : "")}",
+            StringComparer.Ordinal);
 
     /// <summary>A column as SQLite declares it, with a default so that it can be added to a table with rows.</summary>
     public static string DefineAdded(Column column) =>
@@ -158,8 +117,6 @@ internal sealed class SqliteTable
         at == Kind.ReferenceColumn
             ? $"{column.Name} INTEGER PRIMARY KEY"
             : $"{column.Name} {TypeOf(column)}{(column.Nullable ? "" : " NOT NULL")}";
-
-    private string Name(int column) => Kind.Columns[column].Name;
 
     private static string TypeOf(Column column) => column.Type switch
     {

@@ -1,0 +1,147 @@
+using Npgsql;
+
+namespace Domicile.Storage.Postgres;
+
+/// <summary>
+/// A database of a scale unit, on whichever of its servers is the primary: connections with the limits that every statement runs under, and work that is
+/// tried again when a connection breaks.
+/// </summary>
+internal sealed class PostgresDatabase : IAsyncDisposable
+{
+    /// <summary>Time that a statement may take, waiting for locks included; a transaction that is left alone is ended by the server after the same time.</summary>
+    public static readonly TimeSpan StatementLimit = TimeSpan.FromSeconds(10);
+
+    private const int Attempts = 3;
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(50);
+
+    // Every statement of the product finds its rows by an index. Plans made while tables were empty, and kept, would read whole tables once they are large.
+    private static readonly string Session =
+        $"""
+        SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;
+        SET statement_timeout = {(int)StatementLimit.TotalMilliseconds}; SET lock_timeout = 5000; SET idle_in_transaction_session_timeout = {(int)StatementLimit.TotalMilliseconds};
+        SET client_min_messages = warning; SET synchronous_commit = on
+        """;
+
+    private readonly NpgsqlDataSource _source;
+    private readonly NpgsqlDataSource _readers;
+
+    private PostgresDatabase(NpgsqlDataSource source, NpgsqlDataSource readers)
+    {
+        _source = source;
+        _readers = readers;
+    }
+
+    /// <summary>Describes a database; nothing is connected yet.</summary>
+    /// <param name="connectionString">As Npgsql reads it; several hosts are the servers of one cluster.</param>
+    /// <exception cref="InvalidDataException">It cannot be read.</exception>
+    public static PostgresDatabase Of(string connectionString)
+    {
+        NpgsqlConnectionStringBuilder settings;
+        try
+        {
+            settings = new NpgsqlConnectionStringBuilder(connectionString)
+            {
+                ApplicationName = "domicile",
+                MaxAutoPrepare = 400,
+                AutoPrepareMinUsages = 2,
+                CommandTimeout = 2 * (int)StatementLimit.TotalSeconds,
+                CancellationTimeout = 500,
+                KeepAlive = 10,
+                IncludeErrorDetail = false,
+                LogParameters = false,
+                Enlist = false,
+
+                // Back in the pool a connection keeps its session's settings; nothing else is left on it.
+                NoResetOnClose = true,
+            };
+        }
+        catch (Exception unreadable) when (unreadable is ArgumentException or FormatException)
+        {
+            // Its text may hold a password, so it is not repeated.
+            throw new InvalidDataException("A PostgreSQL connection string cannot be read: it is made of Name=Value pairs such as Host, Database, Username.");
+        }
+
+        if (!settings.ContainsKey("Timeout"))
+        {
+            settings.Timeout = 3;
+        }
+
+        if (!settings.ContainsKey("Host Recheck Seconds"))
+        {
+            settings.HostRecheckSeconds = 1;
+        }
+
+        settings.Remove("Target Session Attributes");
+        return new PostgresDatabase(Source(settings, Session), Source(settings, $"{Session}; SET default_transaction_read_only = on"));
+    }
+
+    /// <summary>A connection of its own, from the pool.</summary>
+    public ValueTask<NpgsqlConnection> Open(CancellationToken cancel) => _source.OpenConnectionAsync(cancel);
+
+    /// <summary>Does work that may be done twice, such as reading.</summary>
+    /// <exception cref="StoreUnavailableException">The database does not serve.</exception>
+    public ValueTask<T> Repeatable<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancel) => Repeat(_source, work, cancel);
+
+    /// <summary>Reads, on a connection that cannot write.</summary>
+    /// <exception cref="StoreUnavailableException">The database does not serve.</exception>
+    public ValueTask<T> Read<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> read, CancellationToken cancel) => Repeat(_readers, read, cancel);
+
+    /// <summary>Does work in a transaction of its own that may be done twice: done again, it finds what it did the first time.</summary>
+    /// <exception cref="StoreUnavailableException">The database does not serve.</exception>
+    public ValueTask<T> Transaction<T>(Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancel) =>
+        Repeatable(
+            async (connection, cancel) =>
+            {
+                await using var transaction = await connection.BeginTransactionAsync(cancel);
+                var answer = await work(connection, cancel);
+                await transaction.CommitAsync(cancel);
+                return answer;
+            },
+            cancel);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _readers.DisposeAsync();
+        await _source.DisposeAsync();
+    }
+
+    private static async ValueTask<T> Repeat<T>(NpgsqlDataSource source, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancel)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await using var connection = await source.OpenConnectionAsync(cancel);
+                return await work(connection, cancel);
+            }
+            catch (Exception fault) when (PostgresFault.IsUnavailable(fault) && !cancel.IsCancellationRequested)
+            {
+                if (attempt == Attempts)
+                {
+                    throw PostgresFault.Unavailable(fault);
+                }
+
+                await Task.Delay(RetryAfter * attempt, TimeProvider.System, cancel);
+            }
+        }
+    }
+
+    private static NpgsqlDataSource Source(NpgsqlConnectionStringBuilder settings, string session)
+    {
+        var builder = new NpgsqlDataSourceBuilder(settings.ToString());
+        builder.UsePhysicalConnectionInitializer(connection => Run(connection, session), connection => RunAsync(connection, session));
+        return settings.Host?.Contains(',', StringComparison.Ordinal) == true ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary) : builder.Build();
+    }
+
+    private static void Run(NpgsqlConnection connection, string sql)
+    {
+        using var command = new NpgsqlCommand(sql, connection);
+        command.ExecuteNonQuery();
+    }
+
+    private static async Task RunAsync(NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+}

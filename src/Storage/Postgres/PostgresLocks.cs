@@ -1,0 +1,11 @@
+namespace Domicile.Storage.Postgres;
+
+/// <summary>The advisory locks of a database, by their first number: none of them collides with another program's by accident.</summary>
+internal static class PostgresLocks
+{
+    /// <summary>Held while the schema is brought up to date: nodes that start at once take turns.</summary>
+    public const long Schema = 0x646f_6d69_6369_6c65;
+
+    /// <summary>With a kind's number: whether rows of it may come that were not there.</summary>
+    public const int Kind = 0x646f_6d69;
+}

@@ -1,0 +1,398 @@
+using System.Data.Common;
+using Domicile.Residency;
+using Domicile.Storage.Engine;
+using Npgsql;
+
+namespace Domicile.Storage.Postgres;
+
+/// <summary>The engine for production: a PostgreSQL cluster, in front of which any number of nodes meet only in the database.</summary>
+internal sealed class PostgresStoreEngine : IStoreEngine
+{
+    private static readonly TimeSpan ReadyPoll = TimeSpan.FromMilliseconds(10);
+    private readonly Dictionary<RecordKind, PostgresTable> _tables;
+    private readonly Dictionary<long, PostgresTable> _tablesByNumber;
+    private readonly PostgresDatabase _database;
+    private readonly PostgresCommitter _committer;
+    private readonly PostgresFeed _feed;
+    private readonly PostgresSignals _signals;
+    private readonly Guid _node = Guid.NewGuid();
+
+    private PostgresStoreEngine(PostgresDatabase database, IReadOnlyList<PostgresTable> tables, long start, TimeProvider clock)
+    {
+        _database = database;
+        _tables = tables.ToDictionary(table => table.Kind);
+        _tablesByNumber = tables.ToDictionary(table => table.Number);
+        Start = start;
+        _feed = new PostgresFeed(database, number => _tablesByNumber[number].Kind, start);
+        _committer = new PostgresCommitter(database, _tables, LastPositionOf, start, clock) { Committed = Tell };
+        _signals = new PostgresSignals(database, () => Woken?.Invoke());
+    }
+
+    public Action<IReadOnlyList<FeedEntry>>? Changed { get; set; }
+
+    public Action? Woken { get; set; }
+
+    public bool IsShared => true;
+
+    /// <summary>The number of this start among all nodes' starts.</summary>
+    public long Start { get; }
+
+    /// <summary>Opens a database, bringing it to the catalogue.</summary>
+    /// <exception cref="SchemaMismatchException">It is not for this program.</exception>
+    /// <exception cref="StoreUnavailableException">It does not answer.</exception>
+    public static async Task<PostgresStoreEngine> Open(string connectionString, Catalogue catalogue, Geography geography, TimeProvider clock, CancellationToken cancel)
+    {
+        var database = PostgresDatabase.Of(connectionString);
+        try
+        {
+            var (tables, start) = await PostgresSchema.Prepare(database, catalogue, geography, cancel);
+            return new PostgresStoreEngine(database, tables, start, clock);
+        }
+        catch (Exception fault)
+        {
+            await database.DisposeAsync();
+            if (PostgresFault.IsUnavailable(fault) && !cancel.IsCancellationRequested)
+            {
+                throw PostgresFault.Unavailable(fault);
+            }
+
+            throw;
+        }
+    }
+
+    public async Task<EngineOutcome> Commit(Plan plan, CancellationToken cancel)
+    {
+        var commit = new PostgresCommit(plan);
+        await _committer.Enqueue(commit, cancel);
+
+        // Not cancelled from here on: the caller must not be told "no" of what then becomes durable.
+        return await commit.Done;
+    }
+
+    public ValueTask<StoredRow?> Get(RecordKind kind, long resource, ColumnValue[] key, CancellationToken cancel) =>
+        _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand(_tables[kind].Get, connection);
+                for (var i = 0; i < key.Length; i++)
+                {
+                    command.Parameters.Add(PostgresParameters.Of(key[i], kind.Columns[kind.KeyColumns[i]].Type));
+                }
+
+                command.Parameters.Add(PostgresParameters.Of(resource, ColumnType.Integer));
+                return await PostgresRows.All(command, kind, cancel) is [var row] ? row : (StoredRow?)null;
+            },
+            cancel);
+
+    public ValueTask<List<StoredRow>> Range(RangePlan plan, CancellationToken cancel)
+    {
+        var (kind, table) = (plan.Kind, _tables[plan.Kind]);
+        var given = new List<(string Condition, ColumnValue Value, ColumnType Type)>();
+        for (var i = 0; i < plan.Prefix.Length; i++)
+        {
+            given.Add(($"{table.Name(kind.KeyColumns[i])} =", plan.Prefix[i], kind.Columns[kind.KeyColumns[i]].Type));
+        }
+
+        if (plan.After is { } after)
+        {
+            given.Add(($"{table.Name(kind.KeyColumns[plan.Prefix.Length])} >", after, kind.Columns[kind.KeyColumns[plan.Prefix.Length]].Type));
+        }
+
+        if (plan.Before is { } before)
+        {
+            given.Add(($"{table.Name(kind.KeyColumns[plan.Prefix.Length])} <", before, kind.Columns[kind.KeyColumns[plan.Prefix.Length]].Type));
+        }
+
+        var direction = plan.Descending ? "DESC" : "ASC";
+        var order = string.Join(", ", kind.KeyColumns.Skip(Math.Min(plan.Prefix.Length, kind.KeyColumns.Count - 1)).Select(key => $"{table.Name(key)} {direction}"));
+        var where = string.Concat(given.Select((one, i) => $" AND {one.Condition} ${i + 3}"));
+        return _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand($"{table.Select} WHERE resource = $1{where} ORDER BY {order} LIMIT $2", connection);
+                command.Parameters.Add(PostgresParameters.Of(plan.Resource, ColumnType.Integer));
+                command.Parameters.Add(PostgresParameters.Of(plan.Take, ColumnType.Integer));
+                given.ForEach(one => command.Parameters.Add(PostgresParameters.Of(one.Value, one.Type)));
+                return await PostgresRows.All(command, kind, cancel);
+            },
+            cancel);
+    }
+
+    public ValueTask<List<StoredRow>> Lookup(RecordKind kind, long resource, int column, ColumnValue value, int take, CancellationToken cancel) =>
+        _database.Read(
+            async (connection, cancel) =>
+            {
+                var table = _tables[kind];
+                await using var command = new NpgsqlCommand($"{table.Select} WHERE {table.Name(column)} = $1 AND resource = $2 LIMIT $3", connection);
+                command.Parameters.Add(PostgresParameters.Of(value, kind.Columns[column].Type));
+                command.Parameters.Add(PostgresParameters.Of(resource, ColumnType.Integer));
+                command.Parameters.Add(PostgresParameters.Of(take, ColumnType.Integer));
+                return await PostgresRows.All(command, kind, cancel);
+            },
+            cancel);
+
+    public ValueTask<T> Query<T>(Func<DbConnection, CancellationToken, Task<T>> query, CancellationToken cancel) =>
+        _database.Read((connection, cancel) => query(connection, cancel), cancel);
+
+    public ValueTask<FeedPage> ReadFeed(long after, int take, CancellationToken cancel) => _feed.Read(after, take, cancel);
+
+    public ValueTask<FeedPosition> FeedEnd(CancellationToken cancel) => _feed.End(cancel);
+
+    public ValueTask<FeedPosition?> Recall(string reader, CancellationToken cancel) =>
+        _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand("SELECT epoch, position FROM engine_reader WHERE name = $1", connection);
+                command.Parameters.Add(PostgresParameters.Of(reader, ColumnType.Text));
+                await using var row = await command.ExecuteReaderAsync(cancel);
+                return await row.ReadAsync(cancel) ? new FeedPosition(row.GetInt64(0), row.GetInt64(1)) : (FeedPosition?)null;
+            },
+            cancel);
+
+    public async Task Remember(string reader, FeedPosition position, CancellationToken cancel) =>
+        await Run(
+            "INSERT INTO engine_reader (name, epoch, position) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, position = excluded.position",
+            cancel,
+            (reader, ColumnType.Text),
+            (position.Epoch, ColumnType.Integer),
+            (position.Number, ColumnType.Integer));
+
+    public async Task<int> TrimFeed(DateTimeOffset horizon, int take, CancellationToken cancel) =>
+        await _database.Transaction(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand(
+                    """
+                    WITH old AS (SELECT position FROM engine_feed WHERE at < $1 ORDER BY position LIMIT $2),
+                         gone AS (DELETE FROM engine_feed WHERE position IN (SELECT position FROM old) RETURNING position),
+                         noted AS (UPDATE engine_setting SET value = greatest(value::bigint, (SELECT max(position) FROM gone))::text WHERE name = 'trimmed' AND EXISTS (SELECT 1 FROM gone))
+                    SELECT count(*) FROM gone
+                    """,
+                    connection);
+                command.Parameters.Add(PostgresParameters.Of(horizon.ToUnixTimeMilliseconds(), ColumnType.Integer));
+                command.Parameters.Add(PostgresParameters.Of(take, ColumnType.Integer));
+                return (int)(long)(await command.ExecuteScalarAsync(cancel))!;
+            },
+            cancel);
+
+    public async Task<long> NumberOf(Guid resource, CancellationToken cancel)
+    {
+        await Run("INSERT INTO engine_resource (id) VALUES ($1) ON CONFLICT DO NOTHING", cancel, (resource, ColumnType.Bytes));
+        return await FindNumber(resource, cancel) ?? throw new StoreUnavailableException("The resource is being removed at this moment.");
+    }
+
+    public ValueTask<long?> FindNumber(Guid resource, CancellationToken cancel) =>
+        _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand("SELECT number FROM engine_resource WHERE id = $1", connection);
+                command.Parameters.Add(PostgresParameters.Of(resource, ColumnType.Bytes));
+                return await command.ExecuteScalarAsync(cancel) as long?;
+            },
+            cancel);
+
+    public async Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel)
+    {
+        await _database.Transaction(
+            async (connection, cancel) =>
+            {
+                await using var batch = connection.CreateBatch();
+                if (kind is null && key == 0)
+                {
+                    // Its number is never given again, so whoever makes a resource of the same id meanwhile gets a new one, with keys of its own.
+                    var number = new NpgsqlBatchCommand("DELETE FROM engine_resource WHERE number = $1");
+                    number.Add(resource);
+                    batch.BatchCommands.Add(number);
+                    var told = new NpgsqlBatchCommand(PostgresFeed.Insert);
+                    PostgresFeed.Append(told, [], [(resource, 0)], _ => 0, 0, since.ToUnixTimeMilliseconds());
+                    batch.BatchCommands.Add(told);
+                }
+
+                var purge = new NpgsqlBatchCommand(PostgresPurge.Insert);
+                purge.Add(resource);
+                purge.Add(kind is null ? 0 : _tables[kind].Number);
+                purge.Add(key);
+                purge.Add(since.ToUnixTimeMilliseconds());
+                batch.BatchCommands.Add(purge);
+                return await batch.ExecuteNonQueryAsync(cancel);
+            },
+            cancel);
+        _signals.Wake();
+    }
+
+    public async ValueTask<IReadOnlyList<Purge>> Purges(int take, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var (ready, waiting) = await _database.Read((connection, cancel) => ReadPurges(connection, take, cancel), cancel);
+            if (ready.Count > 0 || !waiting)
+            {
+                return ready;
+            }
+
+            // Transactions that were under way when the removal was told are over soon: each has a limit.
+            await Task.Delay(ReadyPoll, TimeProvider.System, cancel);
+        }
+    }
+
+    public async Task<bool> ContinuePurge(Purge purge, int take, CancellationToken cancel) =>
+        await _database.Transaction((connection, cancel) => new PostgresPurge(connection, _tables, purge, take).Continue(cancel), cancel);
+
+    public ValueTask<List<(long Resource, ColumnValue[] Key)>> Expired(RecordKind kind, DateTimeOffset now, int take, CancellationToken cancel)
+    {
+        var due = kind.Retention == Retention.FixedAge ? now - kind.Age : now;
+        var table = _tables[kind];
+        var column = table.Name(kind.ExpiryColumn);
+        return _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand(
+                    $"SELECT resource, {table.KeyList} FROM {PostgresTable.Quote(kind.Table)} WHERE {column} IS NOT NULL AND {column} <= $1 ORDER BY {column} LIMIT $2", connection);
+                command.Parameters.Add(PostgresParameters.Of(due.ToUnixTimeMilliseconds(), ColumnType.Integer));
+                command.Parameters.Add(PostgresParameters.Of(take, ColumnType.Integer));
+                var expired = new List<(long, ColumnValue[])>();
+                await using var rows = await command.ExecuteReaderAsync(cancel);
+                while (await rows.ReadAsync(cancel))
+                {
+                    expired.Add((rows.GetInt64(0), [.. kind.KeyColumns.Select((key, i) => PostgresRows.Value(rows, i + 1, kind.Columns[key].Type))]));
+                }
+
+                return expired;
+            },
+            cancel);
+    }
+
+    public ValueTask<(List<IdleRoot> Unused, long? Last)> Idle(RecordKind kind, DateTimeOffset now, long after, int take, CancellationToken cancel)
+    {
+        var (idle, table, head) = (kind.Idle!, _tables[kind], _tables[kind.Idle!.Appended].Head);
+        var (key, clock) = (table.Name(kind.ReferenceColumn), table.Name(Enumerable.Range(0, kind.Columns.Count).First(i => kind.Columns[i].Role.HasFlag(ColumnRole.Clock))));
+        var rules = _tables.Keys.FirstOrDefault(rule => rule.ClrType == typeof(RetentionRule)) is { } rule
+            ? $"LEFT JOIN {PostgresTable.Quote(rule.Table)} r ON r.resource = t.resource AND r.kind = '{kind.Name}'"
+            : "LEFT JOIN (SELECT NULL::bigint AS days) r ON true";
+        return _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand(
+                    $"""
+                    SELECT t.resource, t.{key}, t.{clock}, coalesce(h.arrival, 0), coalesce(r.days, $1)
+                    FROM {PostgresTable.Quote(kind.Table)} t LEFT JOIN {head} h ON h.parent = t.{key} {rules}
+                    WHERE t.{key} > $2 ORDER BY t.{key} LIMIT $3
+                    """,
+                    connection);
+                command.Parameters.Add(PostgresParameters.Of(idle.Days, ColumnType.Integer));
+                command.Parameters.Add(PostgresParameters.Of(after, ColumnType.Integer));
+                command.Parameters.Add(PostgresParameters.Of(take, ColumnType.Integer));
+                var unused = new List<IdleRoot>();
+                long? last = null;
+                await using var rows = await command.ExecuteReaderAsync(cancel);
+                while (await rows.ReadAsync(cancel))
+                {
+                    last = rows.GetInt64(1);
+                    var days = rows.GetInt64(4);
+                    var lastUsed = DateTimeOffset.FromUnixTimeMilliseconds(Math.Max(rows.GetInt64(2), rows.GetInt64(3)));
+                    if (days > 0 && lastUsed.AddDays(days) <= now)
+                    {
+                        unused.Add(new IdleRoot(rows.GetInt64(0), idle.Appended, last.Value, rows.GetInt64(3)));
+                    }
+                }
+
+                return (unused, last);
+            },
+            cancel);
+    }
+
+    public async ValueTask<bool> Lease(string work, TimeSpan duration, CancellationToken cancel) =>
+        await Run(
+            """
+            INSERT INTO engine_lease (work, holder, until) VALUES ($1, encode($2, 'hex')::uuid, clock_timestamp() + $3 * interval '1 millisecond')
+            ON CONFLICT (work) DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE engine_lease.holder = excluded.holder OR engine_lease.until < clock_timestamp()
+            """,
+            cancel,
+            (work, ColumnType.Text),
+            (_node, ColumnType.Bytes),
+            ((long)duration.TotalMilliseconds, ColumnType.Integer)) > 0;
+
+    public async Task Release(CancellationToken cancel) => await Run("DELETE FROM engine_lease WHERE holder = encode($1, 'hex')::uuid", cancel, (_node, ColumnType.Bytes));
+
+    public async Task Probe(CancellationToken cancel) =>
+        await Run("INSERT INTO engine_setting (name, value) VALUES ('probe', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value", cancel, (_node.ToString("n"), ColumnType.Text));
+
+    // The server does so by itself.
+    public Task Compact(CancellationToken cancel) => Task.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _committer.DisposeAsync();
+        await _signals.DisposeAsync();
+        try
+        {
+            await Release(CancellationToken.None);
+        }
+        catch (StoreUnavailableException)
+        {
+            // They pass by themselves.
+        }
+
+        await _database.DisposeAsync();
+    }
+
+    private async ValueTask<int> Run(string sql, CancellationToken cancel, params (ColumnValue Value, ColumnType Type)[] parameters) =>
+        await _database.Repeatable(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand(sql, connection);
+                foreach (var (value, type) in parameters)
+                {
+                    command.Parameters.Add(PostgresParameters.Of(value, type));
+                }
+
+                return await command.ExecuteNonQueryAsync(cancel);
+            },
+            cancel);
+
+    private async Task<(IReadOnlyList<Purge> Ready, bool Waiting)> ReadPurges(NpgsqlConnection connection, int take, CancellationToken cancel)
+    {
+        var purges = new List<Purge>();
+        await using var batch = connection.CreateBatch();
+        var ready = new NpgsqlBatchCommand(PostgresPurge.Ready);
+        ready.Add(take);
+        batch.BatchCommands.Add(ready);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("SELECT EXISTS (SELECT 1 FROM engine_purge)"));
+        await using var rows = await batch.ExecuteReaderAsync(cancel);
+        while (await rows.ReadAsync(cancel))
+        {
+            var kind = rows.GetInt64(2);
+            purges.Add(new Purge(
+                rows.GetInt64(0), rows.GetInt64(1), kind == 0 ? null : _tablesByNumber[kind].Kind, rows.GetInt64(3), DateTimeOffset.FromUnixTimeMilliseconds(rows.GetInt64(4))));
+        }
+
+        await rows.NextResultAsync(cancel);
+        await rows.ReadAsync(cancel);
+        return (purges, rows.GetBoolean(0));
+    }
+
+    /// <summary>The position of a transaction's last entry, when its answer was lost; its entries lie one behind the other.</summary>
+    private ValueTask<long> LastPositionOf(PostgresGroup group, CancellationToken cancel) =>
+        group.Entries is not [.., var last] ? new(0L) : _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand("SELECT coalesce(max(position), 0) FROM engine_feed WHERE position > $1 AND kind = $2 AND key = $3 AND version = $4 AND change = $5", connection);
+                command.Parameters.Add(PostgresParameters.Of(_feed.Settled, ColumnType.Integer));
+                command.Parameters.Add(PostgresParameters.Of(_tables[last.Kind].Number, ColumnType.Integer));
+                command.Parameters.Add(PostgresParameters.Of(ColumnValue.Of(FeedKey.Write([.. last.Key])), ColumnType.Bytes));
+                command.Parameters.Add(PostgresParameters.Of(last.Version, ColumnType.Integer));
+                command.Parameters.Add(PostgresParameters.Of((long)last.Change, ColumnType.Integer));
+                return (long)(await command.ExecuteScalarAsync(cancel))!;
+            },
+            cancel);
+
+    private void Tell(IReadOnlyList<FeedEntry> entries)
+    {
+        if (entries.Count > 0)
+        {
+            Changed?.Invoke(entries);
+        }
+
+        _signals.Wake();
+    }
+}

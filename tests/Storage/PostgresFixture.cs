@@ -1,0 +1,67 @@
+using Domicile.Residency;
+using Domicile.Storage;
+using Domicile.Tests.Support;
+using Npgsql;
+
+namespace Domicile.Tests.Storage;
+
+/// <summary>The engine for production, on a real PostgreSQL that all tests share; each has databases of its own in it.</summary>
+public sealed class PostgresFixture : StoreFixture
+{
+    private const string Functions =
+        """
+        CREATE OR REPLACE FUNCTION pg_temp.zeroblob(length integer) RETURNS bytea LANGUAGE sql AS 'SELECT decode(repeat(''00'', length), ''hex'')';
+        CREATE OR REPLACE FUNCTION pg_temp.instr(bytes bytea, text text) RETURNS integer LANGUAGE sql AS 'SELECT position(convert_to(text, ''UTF8'') in bytes)';
+       
+        """;
+
+    private PostgresStore? _databases;
+
+    /// <summary>The databases, once opened.</summary>
+    public PostgresStore Databases => _databases ?? throw new InvalidOperationException("Open it first.");
+
+    public override void Tamper(string sql) => Run(Databases.Data, sql);
+
+    public override void TamperKeys(string sql) => Run(Databases.Keys, sql);
+
+    public override long KeyNumber(string sql) => Convert.ToInt64(Run(Databases.Keys, sql), System.Globalization.CultureInfo.InvariantCulture);
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        if (_databases is { } databases)
+        {
+            var cluster = await PostgresCluster.Shared(CancellationToken.None);
+            await cluster.DropDatabase(databases.Data, CancellationToken.None);
+            await cluster.DropDatabase(databases.Keys, CancellationToken.None);
+        }
+    }
+
+    /// <summary>A further node of the same scale unit, with a directory of its own.</summary>
+    public Task<ScaleUnit> OpenAnother(string directory, Catalogue catalogue) =>
+        OpenUnit(new ScaleUnitOptions(Europe, directory) { Postgres = Databases, RootKeyFile = Path.Combine(Directory, "root.key") }, catalogue);
+
+    protected override async Task<ScaleUnit> OpenUnit(Catalogue catalogue)
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        var cluster = await PostgresCluster.Shared(cancel);
+        _databases ??= new PostgresStore(await cluster.NewDatabase("data", cancel), await cluster.NewDatabase("keys", cancel));
+        return await OpenUnit(Options with { Postgres = _databases }, catalogue);
+    }
+
+    private static object? Run(string database, string sql)
+    {
+        using var connection = new NpgsqlConnection(database);
+        connection.Open();
+        using (var functions = new NpgsqlCommand(Functions, connection))
+        {
+            functions.ExecuteNonQuery();
+        }
+
+        // The texts are the tests' own; a function that only this session has is named so.
+#pragma warning disable CA2100
+        using var command = new NpgsqlCommand(sql.Replace("zeroblob(", "pg_temp.zeroblob(", StringComparison.Ordinal).Replace("instr(", "pg_temp.instr(", StringComparison.Ordinal), connection);
+#pragma warning restore CA2100
+        return command.ExecuteScalar();
+    }
+}
