@@ -1,22 +1,21 @@
 using Domicile.Residency;
+using Domicile.Storage.Postgres;
 using Domicile.Storage.Sqlite;
 using Domicile.Tests.Support;
+using Npgsql;
 
 namespace Domicile.Tests.Residency;
 
 /// <summary>A key store and a root key file on disk, opened as often as the test likes, through decorators that can fail.</summary>
-internal sealed class KeyVaultFixture : IAsyncDisposable
+internal abstract class KeyVaultFixture : IAsyncDisposable
 {
     public static readonly Geography Europe = Geography.Parse("Europe");
-    private readonly TemporaryDirectory _directory = new();
     private FileKeyProvider? _file;
-    private SqliteKeyStore? _store;
+    private IKeyStore? _store;
 
     public ManualClock Clock { get; } = new();
 
-    public string RootKey => _directory["root.key"];
-
-    public string Keys => _directory["keys.db"];
+    public string RootKey => Directory["root.key"];
 
     /// <summary>Fails the next steps.</summary>
     public Failing Failing { get; private set; } = new();
@@ -29,10 +28,12 @@ internal sealed class KeyVaultFixture : IAsyncDisposable
 
     public static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public async Task Open(string? keys = null)
+    protected TemporaryDirectory Directory { get; } = new();
+
+    public async Task Open()
     {
         _file = System.IO.File.Exists(RootKey) ? FileKeyProvider.Open(RootKey, Europe, Clock) : FileKeyProvider.Create(RootKey, Europe, Clock);
-        _store = new SqliteKeyStore(keys ?? Keys, Europe, _file.CheckValue);
+        _store = await OpenStore(null, Europe, _file.CheckValue);
         Failing = new Failing();
         Vault = new KeyVault(new FailingStore(_store, Failing), new FailingProvider(_file, Failing), Europe, Clock);
         await Vault.Open(Cancel);
@@ -42,7 +43,7 @@ internal sealed class KeyVaultFixture : IAsyncDisposable
     {
         if (_store is not null)
         {
-            await _store.DisposeAsync();
+            await CloseStore(_store);
             Vault.Dispose();
             _file!.Dispose();
             _store = null;
@@ -59,11 +60,18 @@ internal sealed class KeyVaultFixture : IAsyncDisposable
     public async Task<string> CopyOfKeys()
     {
         await Close();
-        var copy = _directory[$"copy-{Guid.NewGuid():n}.db"];
-        System.IO.File.Copy(Keys, copy);
+        var copy = await Copy();
         await Open();
         return copy;
     }
+
+    /// <summary>Opens the key store, or a copy of it.</summary>
+    public abstract Task<IKeyStore> OpenStore(string? copy, Geography geography, string rootCheck);
+
+    public abstract ValueTask CloseStore(IKeyStore store);
+
+    /// <summary>Runs a statement in the open key store, behind its back.</summary>
+    public abstract Task Tamper(string statement);
 
     public Task<IReadOnlyList<byte[]>> Create(params long[] ids) => Vault.Create(1, [.. ids.Select(Name)], null, Cancel);
 
@@ -74,7 +82,97 @@ internal sealed class KeyVaultFixture : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Close();
-        _directory.Dispose();
+        await Remove();
+        Directory.Dispose();
+    }
+
+    /// <summary>Copies the closed key store.</summary>
+    protected abstract Task<string> Copy();
+
+    protected virtual Task Remove() => Task.CompletedTask;
+}
+
+/// <summary>The key store on SQLite.</summary>
+internal sealed class SqliteKeyVaultFixture : KeyVaultFixture
+{
+    private string Keys => Directory["keys.db"];
+
+    public override Task<IKeyStore> OpenStore(string? copy, Geography geography, string rootCheck) =>
+        Task.FromResult<IKeyStore>(new SqliteKeyStore(copy ?? Keys, geography, rootCheck));
+
+    public override ValueTask CloseStore(IKeyStore store) => ((SqliteKeyStore)store).DisposeAsync();
+
+    public override Task Tamper(string statement) => ((SqliteKeyStore)Store).OnWriter(session => session.Prepare(statement).Run(), Cancel);
+
+    protected override Task<string> Copy()
+    {
+        var copy = Directory[$"copy-{Guid.NewGuid():n}.db"];
+        System.IO.File.Copy(Keys, copy);
+        return Task.FromResult(copy);
+    }
+}
+
+/// <summary>The key store on PostgreSQL, in a database of its own.</summary>
+internal sealed class PostgresKeyVaultFixture : KeyVaultFixture
+{
+    private readonly Dictionary<IKeyStore, NpgsqlDataSource> _sources = [];
+    private readonly List<string> _databases = [];
+
+    /// <summary>The connection string of the database; null before the first opening.</summary>
+    public string? Database => _databases.FirstOrDefault();
+
+    public override async Task<IKeyStore> OpenStore(string? copy, Geography geography, string rootCheck)
+    {
+        if (_databases.Count == 0)
+        {
+            _databases.Add(await (await PostgresCluster.Shared(Cancel)).NewDatabase("keys", Cancel));
+        }
+
+        var source = NpgsqlDataSource.Create(copy ?? _databases[0]);
+        try
+        {
+            var store = await PostgresKeyStore.Open(source, geography, rootCheck, TimeProvider.System, Cancel);
+            _sources.Add(store, source);
+            return store;
+        }
+        catch
+        {
+            await source.DisposeAsync();
+            throw;
+        }
+    }
+
+    public override async ValueTask CloseStore(IKeyStore store)
+    {
+        await ((PostgresKeyStore)store).DisposeAsync();
+        if (_sources.Remove(store, out var source))
+        {
+            await source.DisposeAsync();
+        }
+    }
+
+    public override async Task Tamper(string statement)
+    {
+#pragma warning disable CA2100 // The texts are the tests' own.
+        await using var command = _sources[Store].CreateCommand(statement);
+#pragma warning restore CA2100
+        await command.ExecuteNonQueryAsync(Cancel);
+    }
+
+    protected override async Task<string> Copy()
+    {
+        var cluster = await PostgresCluster.Shared(Cancel);
+        _databases.Add(await cluster.NewDatabase("copy", Cancel, _databases[0]));
+        return _databases[^1];
+    }
+
+    protected override async Task Remove()
+    {
+        var cluster = await PostgresCluster.Shared(CancellationToken.None);
+        foreach (var database in _databases)
+        {
+            await cluster.DropDatabase(database, CancellationToken.None);
+        }
     }
 }
 
@@ -118,6 +216,8 @@ internal sealed class FailingStore(IKeyStore inner, Failing failing) : IKeyStore
 {
     public Func<Task>? BeforeApply { get; set; }
 
+    public bool IsShared => inner.IsShared;
+
     public Task<IReadOnlyList<StoredBucket>> Buckets(CancellationToken cancel) => failing.Step(() => inner.Buckets(cancel));
 
     public ValueTask<IReadOnlyList<StoredKey>> Find(IReadOnlyCollection<KeyName> names, CancellationToken cancel) => inner.Find(names, cancel);
@@ -150,6 +250,10 @@ internal sealed class FailingProvider(IKeyProvider inner, Failing failing) : IKe
     public IReadOnlyList<int> Epochs => inner.Epochs;
 
     public string CheckValue => inner.CheckValue;
+
+    public string CheckOf(int epoch) => inner.CheckOf(epoch);
+
+    public void Refresh() => inner.Refresh();
 
     public byte[] Wrap(int epoch, ReadOnlySpan<byte> key, ReadOnlySpan<byte> context)
     {

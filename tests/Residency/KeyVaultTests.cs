@@ -1,18 +1,28 @@
 using Domicile.Residency;
 using Domicile.Storage.Engine;
-using Domicile.Storage.Sqlite;
 
 namespace Domicile.Tests.Residency;
 
-public sealed class KeyVaultTests : IAsyncLifetime
+public sealed class SqliteKeyVaultTests() : KeyVaultTests(new SqliteKeyVaultFixture());
+
+[Trait("needs", "postgres")]
+public sealed class PostgresKeyVaultTests() : KeyVaultTests(new PostgresKeyVaultFixture());
+
+public abstract class KeyVaultTests : IAsyncLifetime
 {
-    private readonly KeyVaultFixture _keys = new();
+    private readonly KeyVaultFixture _keys;
+
+    private protected KeyVaultTests(KeyVaultFixture keys) => _keys = keys;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync() => await _keys.Open();
 
-    public async ValueTask DisposeAsync() => await _keys.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        await _keys.DisposeAsync();
+    }
 
     private Task Destroy(params long[] ids) => _keys.Vault.Destroy(ids.Select(KeyVaultFixture.Name), Cancel);
 
@@ -50,7 +60,9 @@ public sealed class KeyVaultTests : IAsyncLifetime
         Assert.Equal([500, 2_000], (await _keys.Store.Buckets(Cancel)).Select(bucket => bucket.Keys).Order());
         await _keys.Reopen();
         await _keys.Create(9_999);
-        Assert.Equal(2, (await _keys.Store.Buckets(Cancel)).Count);
+
+        // Where there are other nodes, each fills a bucket of its own.
+        Assert.Equal(_keys.Store.IsShared ? 3 : 2, (await _keys.Store.Buckets(Cancel)).Count);
         await _keys.Create([.. Enumerable.Range(10_000, 40).Select(id => (long)id)]);
         Assert.Equal(2_541, (await _keys.Store.Buckets(Cancel)).Sum(bucket => bucket.Keys));
         Assert.All(await _keys.Store.Buckets(Cancel), bucket => Assert.InRange(bucket.Keys, 1, KeyVault.BucketCapacity));
@@ -90,16 +102,11 @@ public sealed class KeyVaultTests : IAsyncLifetime
 
         // Nor do the old copy's rows help next to the buckets of today.
         var stolen = await RowsOf(copy);
-        await _keys.Close();
-        await using (var store = new SqliteKeyStore(_keys.Keys, KeyVaultFixture.Europe, FileKeyProvider.Open(_keys.RootKey, KeyVaultFixture.Europe, _keys.Clock).CheckValue))
-        {
-            await store.OnWriter(
-                session => session.Prepare("INSERT INTO key (scope, id, resource, bucket, wrapped) VALUES (?1, ?2, 1, ?3, ?4)")
-                    .Bind(1, stolen.Name.Scope).Bind(2, stolen.Name.Id).Bind(3, stolen.Bucket).Bind(4, stolen.Wrapped).Run(),
-                Cancel);
-        }
-
-        await _keys.Open();
+        var today = Assert.Single(await _keys.Store.Find([KeyVaultFixture.Name(2)], Cancel));
+        await _keys.Store.Apply([new KeyStoreChange.AddKey(stolen with { Name = KeyVaultFixture.Name(4) }, Assert.Single(await _keys.Store.Buckets(Cancel)).Generation)], Cancel);
+        await _keys.Tamper("UPDATE key SET id = 1 WHERE id = 4");
+        Assert.Equal(today.Bucket, stolen.Bucket);
+        await _keys.Reopen();
         await Assert.ThrowsAsync<SealBrokenException>(() => _keys.Find(1));
         Assert.Equal(made[1], await _keys.Find(2));
     }
@@ -107,34 +114,36 @@ public sealed class KeyVaultTests : IAsyncLifetime
     private async Task<CopiedVault> OpenCopy(string copy)
     {
         var file = FileKeyProvider.Open(_keys.RootKey, KeyVaultFixture.Europe, _keys.Clock);
-        var store = new SqliteKeyStore(copy, KeyVaultFixture.Europe, file.CheckValue);
+        var store = await _keys.OpenStore(copy, KeyVaultFixture.Europe, file.CheckValue);
         var vault = new KeyVault(store, file, KeyVaultFixture.Europe, _keys.Clock);
         try
         {
             await vault.Open(Cancel);
-            return new CopiedVault(store, vault);
+            return new CopiedVault(_keys, store, vault);
         }
         catch
         {
-            await store.DisposeAsync();
+            await _keys.CloseStore(store);
             throw;
         }
     }
 
     private async Task<StoredKey> RowsOf(string copy)
     {
-        await using var store = new SqliteKeyStore(copy, KeyVaultFixture.Europe, _keys.File.CheckValue);
-        return Assert.Single(await store.Find([KeyVaultFixture.Name(1)], Cancel));
+        var store = await _keys.OpenStore(copy, KeyVaultFixture.Europe, _keys.File.CheckValue);
+        var found = await store.Find([KeyVaultFixture.Name(1)], Cancel);
+        await _keys.CloseStore(store);
+        return Assert.Single(found);
     }
 
-    private sealed class CopiedVault(SqliteKeyStore store, KeyVault vault) : IAsyncDisposable
+    private sealed class CopiedVault(KeyVaultFixture keys, IKeyStore store, KeyVault vault) : IAsyncDisposable
     {
         public async Task<byte[]?> Find(long id) => await vault.Find([KeyVaultFixture.Name(id)], Cancel) is [var found] ? found.Key : null;
 
         public async ValueTask DisposeAsync()
         {
             vault.Dispose();
-            await store.DisposeAsync();
+            await keys.CloseStore(store);
         }
     }
 
@@ -306,7 +315,7 @@ public sealed class KeyVaultTests : IAsyncLifetime
     public async Task A_wrapped_key_does_not_open_under_another_name()
     {
         await _keys.Create(1, 2);
-        await ((SqliteKeyStore)_keys.Store).OnWriter(session => session.Prepare("UPDATE key SET wrapped = (SELECT wrapped FROM key WHERE id = 2) WHERE id = 1").Run(), Cancel);
+        await _keys.Tamper("UPDATE key SET wrapped = (SELECT wrapped FROM key WHERE id = 2) WHERE id = 1");
         await Assert.ThrowsAsync<SealBrokenException>(() => _keys.Find(1));
         Assert.NotNull(await _keys.Find(2));
     }
@@ -317,8 +326,8 @@ public sealed class KeyVaultTests : IAsyncLifetime
         await _keys.Create(1);
         var check = _keys.File.CheckValue;
         await _keys.Close();
-        Assert.Throws<SchemaMismatchException>(() => new SqliteKeyStore(_keys.Keys, Geography.Parse("India"), check));
-        Assert.Throws<SchemaMismatchException>(() => new SqliteKeyStore(_keys.Keys, KeyVaultFixture.Europe, "another"));
+        await Assert.ThrowsAsync<SchemaMismatchException>(() => _keys.OpenStore(null, Geography.Parse("India"), check));
+        await Assert.ThrowsAsync<SchemaMismatchException>(() => _keys.OpenStore(null, KeyVaultFixture.Europe, "another"));
         await _keys.Open();
         Assert.NotNull(await _keys.Find(1));
     }

@@ -85,11 +85,13 @@ internal sealed class PostgresCluster : IAsyncDisposable
     /// <summary>A new, empty database that belongs to <see cref="Role"/>.</summary>
     /// <param name="name">The beginning of its name, in small letters.</param>
     /// <param name="cancel">Ends the wait.</param>
+    /// <param name="copyOf">The connection string of a database to copy, to which nobody may be connected; null for an empty one.</param>
     /// <returns>Its connection string.</returns>
-    public async Task<string> NewDatabase(string name, CancellationToken cancel)
+    public async Task<string> NewDatabase(string name, CancellationToken cancel, string? copyOf = null)
     {
         var database = $"{name}_{Guid.NewGuid():n}";
-        await Execute($"CREATE DATABASE {database} OWNER {Role} TEMPLATE template0", cancel);
+        var template = copyOf is null ? "template0" : new NpgsqlConnectionStringBuilder(copyOf).Database;
+        await Execute($"CREATE DATABASE {database} OWNER {Role} TEMPLATE {template}", cancel);
         await Execute($"REVOKE ALL ON DATABASE {database} FROM PUBLIC", cancel);
         return Connection(database, Role, _rolePassword);
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -7,11 +8,13 @@ namespace Domicile.Residency;
 
 /// <summary>
 /// The key provider that keeps a geography's epoch keys in one file, readable by its owner only. The file may lie outside the data directory and
-/// must never be in a backup of the data: with it, everything at rest in the geography can be read.
+/// must never be in a backup of the data: with it, everything at rest in the geography can be read. Nodes that share a scale unit share the file: who changes
+/// it holds a lock beside it and reads it again first, and who meets an epoch that it does not know reads it again.
 /// </summary>
 public sealed class FileKeyProvider : IKeyProvider, IDisposable
 {
     private const int KeyBytes = 32;
+    private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(10);
     private readonly Lock _lock = new();
     private readonly string _path;
     private readonly Geography _geography;
@@ -68,33 +71,7 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
     /// <exception cref="InvalidDataException">The file is missing, damaged, or another geography's; the message says what to do.</exception>
     public static FileKeyProvider Open(string path, Geography geography, TimeProvider clock)
     {
-        if (!File.Exists(path))
-        {
-            throw new InvalidDataException($"The root key file {path} is missing. Without it nothing in {geography} can be read; put it back from where it is kept.");
-        }
-
-        RootKeyFile? file;
-        try
-        {
-            file = JsonSerializer.Deserialize(File.ReadAllBytes(path), RootKeyJson.Default.RootKeyFile);
-        }
-        catch (JsonException)
-        {
-            file = null;
-        }
-
-        if (file is not { Format: 1, Geography: not null, Check: not null, Epochs.Count: > 0 }
-            || file.Epochs.Any(epoch => epoch is not { Number: > 0, Key.Length: KeyBytes } || epoch.Check != CheckOf(epoch.Key, file.Geography, epoch.Number))
-            || file.Epochs.DistinctBy(epoch => epoch.Number).Count() != file.Epochs.Count)
-        {
-            throw new InvalidDataException($"The root key file {path} is damaged. Put it back from where it is kept.");
-        }
-
-        if (file.Geography != geography.Name)
-        {
-            throw new InvalidDataException($"The root key file {path} is of {file.Geography}, not of {geography}.");
-        }
-
+        var file = Read(path, geography);
         var provider = new FileKeyProvider(path, geography, clock) { CheckValue = file.Check };
         foreach (var epoch in file.Epochs)
         {
@@ -108,6 +85,7 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
     /// <exception cref="InvalidOperationException">There is one already.</exception>
     public static FileKeyProvider Create(string path, Geography geography, TimeProvider clock)
     {
+        using var held = TakeLock(path);
         if (File.Exists(path))
         {
             throw new InvalidOperationException($"There is a root key file {path} already.");
@@ -122,16 +100,65 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
     }
 
     /// <inheritdoc/>
-    public byte[] Wrap(int epoch, ReadOnlySpan<byte> key, ReadOnlySpan<byte> context) => KeyWrap.Wrap(KeyOf(epoch), key, context);
+    public string CheckOf(int epoch)
+    {
+        lock (_lock)
+        {
+            return CheckOf(KeyOf(epoch), _geography.Name, epoch);
+        }
+    }
 
     /// <inheritdoc/>
-    public byte[] Unwrap(int epoch, ReadOnlySpan<byte> wrapped, ReadOnlySpan<byte> context) => KeyWrap.Unwrap(KeyOf(epoch), wrapped, context);
+    /// <exception cref="InvalidDataException">The file is missing or damaged, or no longer the one that was opened.</exception>
+    public void Refresh()
+    {
+        lock (_lock)
+        {
+            var file = Read(_path, _geography);
+            if (file.Check != CheckValue || file.Epochs.Any(epoch => _epochs.TryGetValue(epoch.Number, out var known) && !CryptographicOperations.FixedTimeEquals(known.Key, epoch.Key)))
+            {
+                throw new InvalidDataException($"The root key file {_path} was replaced by one with other keys. Put it back from where it is kept.");
+            }
+
+            foreach (var gone in _epochs.Keys.Except(file.Epochs.Select(epoch => epoch.Number)).ToList())
+            {
+                _epochs.Remove(gone, out var destroyed);
+                CryptographicOperations.ZeroMemory(destroyed.Key);
+            }
+
+            foreach (var epoch in file.Epochs)
+            {
+                _epochs.TryAdd(epoch.Number, (epoch.Key, epoch.Created));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public byte[] Wrap(int epoch, ReadOnlySpan<byte> key, ReadOnlySpan<byte> context)
+    {
+        // Under the lock: a key that is destroyed meanwhile is overwritten in memory.
+        lock (_lock)
+        {
+            return KeyWrap.Wrap(KeyOf(epoch), key, context);
+        }
+    }
+
+    /// <inheritdoc/>
+    public byte[] Unwrap(int epoch, ReadOnlySpan<byte> wrapped, ReadOnlySpan<byte> context)
+    {
+        lock (_lock)
+        {
+            return KeyWrap.Unwrap(KeyOf(epoch), wrapped, context);
+        }
+    }
 
     /// <inheritdoc/>
     public int BeginEpoch()
     {
         lock (_lock)
         {
+            using var held = TakeLock(_path);
+            Refresh();
             var next = _epochs.Keys.Last() + 1;
             _epochs.Add(next, (RandomNumberGenerator.GetBytes(KeyBytes), _clock.GetUtcNow()));
             try
@@ -154,6 +181,8 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
     {
         lock (_lock)
         {
+            using var held = TakeLock(_path);
+            Refresh();
             if (epoch == _epochs.Keys.Last())
             {
                 throw new InvalidOperationException("The current epoch cannot be destroyed.");
@@ -188,13 +217,62 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
         }
     }
 
+    /// <summary>Called under the lock.</summary>
     private byte[] KeyOf(int epoch)
     {
-        lock (_lock)
+        if (epoch > _epochs.Keys.Last())
         {
-            return _epochs.TryGetValue(epoch, out var found)
-                ? found.Key
+            // Another node began it.
+            Refresh();
+        }
+
+        return _epochs.TryGetValue(epoch, out var found) ? found.Key
+            : epoch > _epochs.Keys.Last()
+                ? throw new KeyGoneException($"The root key file {_path} does not have epoch {epoch} of {_geography}, which began on another node. All nodes need the same file.")
                 : throw new KeyGoneException($"The key of epoch {epoch} of {_geography} was destroyed.");
+    }
+
+    private static RootKeyFile Read(string path, Geography geography)
+    {
+        RootKeyFile? file;
+        try
+        {
+            file = JsonSerializer.Deserialize(File.ReadAllBytes(path), RootKeyJson.Default.RootKeyFile);
+        }
+        catch (JsonException)
+        {
+            file = null;
+        }
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InvalidDataException($"The root key file {path} is missing. Without it nothing in {geography} can be read; put it back from where it is kept.");
+        }
+
+        if (file is not { Format: 1, Geography: not null, Check: not null, Epochs.Count: > 0 }
+            || file.Epochs.Any(epoch => epoch is not { Number: > 0, Key.Length: KeyBytes } || epoch.Check != CheckOf(epoch.Key, file.Geography, epoch.Number))
+            || file.Epochs.DistinctBy(epoch => epoch.Number).Count() != file.Epochs.Count)
+        {
+            throw new InvalidDataException($"The root key file {path} is damaged. Put it back from where it is kept.");
+        }
+
+        return file.Geography == geography.Name ? file : throw new InvalidDataException($"The root key file {path} is of {file.Geography}, not of {geography}.");
+    }
+
+    /// <summary>One process changes the file at a time. The lock is let go by the system when its holder ends, however it ends.</summary>
+    private static FileStream TakeLock(string path)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return SecretFile.Open(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException held) when (held.GetType() == typeof(IOException) && Stopwatch.GetElapsedTime(began) < LockLimit)
+            {
+                // Held for as long as it takes to write a small file.
+                Thread.Sleep(5);
+            }
         }
     }
 

@@ -15,15 +15,22 @@ public interface IKeyProvider
     /// <summary>Says which root key this is without telling anything about it; the key store remembers it and refuses another.</summary>
     string CheckValue { get; }
 
+    /// <summary>Tells the key of an epoch from others without telling anything about it.</summary>
+    /// <exception cref="KeyGoneException">The epoch's key was destroyed, or is not known here.</exception>
+    string CheckOf(int epoch);
+
+    /// <summary>Learns which epochs other nodes began and destroyed.</summary>
+    void Refresh();
+
     /// <summary>Wraps a key under an epoch's key.</summary>
     byte[] Wrap(int epoch, ReadOnlySpan<byte> key, ReadOnlySpan<byte> context);
 
     /// <summary>Unwraps a key.</summary>
-    /// <exception cref="KeyGoneException">The epoch's key was destroyed.</exception>
+    /// <exception cref="KeyGoneException">The epoch's key was destroyed, or is not known here.</exception>
     /// <exception cref="SealBrokenException">It was not wrapped so.</exception>
     byte[] Unwrap(int epoch, ReadOnlySpan<byte> wrapped, ReadOnlySpan<byte> context);
 
-    /// <summary>Makes the key of the next epoch, durably, and makes it current.</summary>
+    /// <summary>Makes the key of the next epoch, durably, and makes it current. Two nodes never make the same one.</summary>
     int BeginEpoch();
 
     /// <summary>Destroys an epoch's key, durably. Whatever is still wrapped under it is gone.</summary>

@@ -3,6 +3,9 @@ namespace Domicile.Residency;
 /// <summary>Where wrapped keys rest: a database of its own, as durable as the data. Everything in it is wrapped; it can read nothing.</summary>
 public interface IKeyStore
 {
+    /// <summary>Whether other nodes may use it at the same time.</summary>
+    bool IsShared { get; }
+
     /// <summary>Every bucket.</summary>
     Task<IReadOnlyList<StoredBucket>> Buckets(CancellationToken cancel);
 
@@ -26,7 +29,9 @@ public interface IKeyStore
 
     /// <summary>Changes the store, all or nothing, durable when it returns.</summary>
     /// <exception cref="KeyExistsException">A key or an identifier that is added exists already, or a key of that name was destroyed; nothing was changed.</exception>
-    /// <exception cref="BucketMovedException">The bucket of an added key was re-keyed, or the keys of a bucket to be re-keyed changed meanwhile; nothing was changed.</exception>
+    /// <exception cref="BucketMovedException">
+    /// The bucket of an added key was re-keyed, the keys of a bucket to be re-keyed changed meanwhile, or the epoch of a bucket was retired; nothing was changed.
+    /// </exception>
     Task Apply(IReadOnlyList<KeyStoreChange> changes, CancellationToken cancel);
 }
 
@@ -59,10 +64,19 @@ public abstract record KeyStoreChange
     public sealed record AddBucket(StoredBucket Bucket) : KeyStoreChange;
 
     /// <summary>
-    /// The key of a bucket of this generation is wrapped anew. When the bucket was re-keyed, each of its keys follows as <see cref="Rewrap"/>; when the
+    /// The key of a bucket of this generation is wrapped anew, under the same epoch or a later one. When a key was destroyed in it, it must be re-keyed. When the bucket is re-keyed, each of its keys follows as <see cref="Rewrap"/>; when the
     /// store has another key in it, or one less, nothing is changed and <see cref="BucketMovedException"/> says so.
     /// </summary>
     public sealed record ReplaceBucket(long Id, int Epoch, byte[] Wrapped, int Generation, bool Rekeyed) : KeyStoreChange;
+
+    /// <summary>
+    /// From now on no bucket is wrapped under an epoch before this one: an older one is refused with <see cref="BucketMovedException"/>. Whoever ends epochs
+    /// says so first, so that no other node puts a bucket under a key that is about to be destroyed. Refused itself when a later epoch was named, or this one
+    /// with another key.
+    /// </summary>
+    /// <param name="Before">The epoch that begins.</param>
+    /// <param name="Check">Tells its key from others, see <see cref="IKeyProvider.CheckOf"/>.</param>
+    public sealed record RetireEpochs(int Before, string Check) : KeyStoreChange;
 
     /// <summary>A new key, wrapped for this generation of its bucket.</summary>
     public sealed record AddKey(StoredKey Key, int Generation) : KeyStoreChange;

@@ -7,7 +7,8 @@ namespace Domicile.Residency;
 /// <summary>
 /// The keys of one scale unit: makes them, unwraps them, destroys them, and turns the epochs. Two levels: a key is wrapped under its bucket's key,
 /// a bucket's key under the epoch key that the provider holds. When an epoch ends, the buckets in which a key died are re-keyed, the others only wrapped
-/// anew, and the old epoch key is destroyed: from then on no copy of the key store opens what was destroyed.
+/// anew, and the old epoch key is destroyed: from then on no copy of the key store opens what was destroyed. Several nodes may do all of this at once on one
+/// key store: what one of them has in memory may be old, so whatever does not open is read again before it counts as broken.
 /// </summary>
 public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography geography, TimeProvider clock) : IDisposable
 {
@@ -18,6 +19,13 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
     public const int KeyBytes = 32;
 
     private const int NamesMax = 1_000;
+
+    /// <summary>Buckets with room above which a node of several fills one of them instead of making its own.</summary>
+    private const int SpareBuckets = 64;
+
+    /// <summary>How often something is read again because another node changed it just then, before it counts as an error.</summary>
+    private const int AttemptsMax = 1_000;
+
     private readonly SemaphoreSlim _changing = new(1, 1);
     private volatile Dictionary<long, OpenedBucket> _buckets = [];
     private long _openBucket;
@@ -31,19 +39,48 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
 
     /// <summary>Unwraps the buckets.</summary>
     /// <exception cref="SealBrokenException">The key store is of another geography or was tampered with.</exception>
+    /// <exception cref="KeyGoneException">It is older than the root key, or newer.</exception>
     public async Task Open(CancellationToken cancel)
     {
-        var opened = new Dictionary<long, OpenedBucket>();
-        foreach (var bucket in await store.Buckets(cancel))
+        var stored = await store.Buckets(cancel);
+        while (true)
         {
-            opened.Add(bucket.Id, new OpenedBucket(provider.Unwrap(bucket.Epoch, bucket.Wrapped, BucketContext(bucket.Id)), bucket.Generation));
-            if (_openBucket == 0 && bucket.Keys < BucketCapacity)
+            try
             {
-                (_openBucket, _openBucketKeys) = (bucket.Id, bucket.Keys);
+                Open(stored);
+                return;
             }
+            catch (KeyGoneException)
+            {
+                // Another node may have ended the epoch after the buckets were read: then they have moved.
+                var now = await store.Buckets(cancel);
+                var epochs = stored.ToDictionary(bucket => bucket.Id, bucket => bucket.Epoch);
+                if (!now.Any(bucket => bucket.Epoch != epochs.GetValueOrDefault(bucket.Id, bucket.Epoch)))
+                {
+                    throw;
+                }
+
+                stored = now;
+            }
+        }
+    }
+
+    private void Open(IReadOnlyList<StoredBucket> stored)
+    {
+        var (known, opened) = (_buckets, new Dictionary<long, OpenedBucket>(stored.Count));
+        foreach (var bucket in stored)
+        {
+            opened.Add(bucket.Id, known.TryGetValue(bucket.Id, out var same) && same.Generation == bucket.Generation ? same : Unwrap(bucket));
         }
 
         _buckets = opened;
+        var withRoom = stored.Where(bucket => bucket.Keys < BucketCapacity).ToList();
+        if (_openBucket == 0 && withRoom.Count > (store.IsShared ? SpareBuckets : 0))
+        {
+            // Nodes that fill the same bucket wait for each other's commits; so each has its own, unless restarts left many.
+            var chosen = withRoom[store.IsShared ? RandomNumberGenerator.GetInt32(withRoom.Count) : 0];
+            (_openBucket, _openBucketKeys) = (chosen.Id, chosen.Keys);
+        }
     }
 
     /// <summary>Reads keys; those that were destroyed or never made are missing from the answer.</summary>
@@ -75,7 +112,8 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
         var keys = names.Select(_ => RandomNumberGenerator.GetBytes(KeyBytes)).ToList();
         while (true)
         {
-            var (id, bucket) = await TakeBucket(names.Count, cancel);
+            var (id, buckets) = await TakeBucket(names.Count, cancel);
+            var bucket = buckets[id];
             var changes = names.Select((name, i) => (KeyStoreChange)new KeyStoreChange.AddKey(
                 new StoredKey(name, resource, id, KeyWrap.Wrap(bucket.Key, keys[i], KeyContext(name))), bucket.Generation));
             try
@@ -85,7 +123,7 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
             }
             catch (BucketMovedException)
             {
-                await Reopen(cancel);
+                await Reopen(buckets, cancel);
             }
         }
     }
@@ -102,7 +140,7 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
 
     /// <summary>
     /// Ends the epoch: re-keys the buckets in which a key died, wraps all bucket keys under the new epoch's key, and destroys the old epochs.
-    /// Reads go on meanwhile. After a crash in the middle it is simply done again.
+    /// Reads go on meanwhile. After a crash in the middle it is simply done again; when another node does the same, both bring the later epoch to its end.
     /// </summary>
     /// <returns>How many buckets were re-keyed.</returns>
     public async Task<int> TurnEpoch(CancellationToken cancel)
@@ -111,13 +149,28 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
         try
         {
             await Open(cancel);
-            var epoch = provider.BeginEpoch();
+            var epoch = await Retire(provider.BeginEpoch(), cancel);
             var rekeyed = 0;
-            foreach (var bucket in await store.Buckets(cancel))
+            for (var attempt = 0; ; attempt++)
             {
-                rekeyed += await MoveBucket(bucket, epoch, cancel) ? 1 : 0;
+                var left = (await store.Buckets(cancel)).Where(bucket => bucket.Epoch < epoch).ToList();
+                if (left.Count == 0)
+                {
+                    break;
+                }
+
+                foreach (var bucket in left)
+                {
+                    rekeyed += await MoveBucket(bucket, epoch, attempt < AttemptsMax, cancel) ? 1 : 0;
+                }
+
+                if (provider.CurrentEpoch > epoch)
+                {
+                    epoch = await Retire(provider.CurrentEpoch, cancel);
+                }
             }
 
+            // No bucket needs them any more, and no node can bring one back to them.
             foreach (var old in provider.Epochs.Where(old => old < epoch))
             {
                 provider.DestroyEpoch(old);
@@ -132,66 +185,117 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
         }
     }
 
-    /// <returns>Whether the bucket was re-keyed.</returns>
-    private async Task<bool> MoveBucket(StoredBucket bucket, int epoch, CancellationToken cancel)
+    /// <summary>Tells every node that nothing is wrapped under an epoch before this one any more.</summary>
+    /// <returns>The epoch, or a later one that another node began meanwhile.</returns>
+    private async Task<int> Retire(int epoch, CancellationToken cancel)
     {
-        var old = _buckets[bucket.Id];
-        if (!bucket.SomeDestroyed)
-        {
-            var moved = new KeyStoreChange.ReplaceBucket(bucket.Id, epoch, provider.Wrap(epoch, old.Key, BucketContext(bucket.Id)), old.Generation, Rekeyed: false);
-            await store.Apply([moved], cancel);
-            return false;
-        }
-
-        var fresh = RandomNumberGenerator.GetBytes(KeyBytes);
-        var replaced = new KeyStoreChange.ReplaceBucket(bucket.Id, epoch, provider.Wrap(epoch, fresh, BucketContext(bucket.Id)), old.Generation, Rekeyed: true);
         while (true)
         {
-            var changes = new List<KeyStoreChange> { replaced };
-            foreach (var stored in await store.InBucket(bucket.Id, cancel))
-            {
-                var survivor = KeyWrap.Unwrap(old.Key, stored.Wrapped, KeyContext(stored.Name));
-                changes.Add(new KeyStoreChange.Rewrap(stored.Name, KeyWrap.Wrap(fresh, survivor, KeyContext(stored.Name))));
-                CryptographicOperations.ZeroMemory(survivor);
-            }
-
             try
             {
-                await store.Apply(changes, cancel);
-                _buckets = new Dictionary<long, OpenedBucket>(_buckets) { [bucket.Id] = new OpenedBucket(fresh, old.Generation + 1) };
-                return true;
+                await store.Apply([new KeyStoreChange.RetireEpochs(epoch, provider.CheckOf(epoch))], cancel);
+                return epoch;
             }
             catch (BucketMovedException)
             {
-                // A key was made or destroyed in it meanwhile: look again, so that none is left behind under the old bucket key.
+                epoch = Later(epoch);
             }
         }
     }
+
+    /// <returns>The epoch that another node began after this one.</returns>
+    private int Later(int epoch)
+    {
+        provider.Refresh();
+        return provider.CurrentEpoch > epoch
+            ? provider.CurrentEpoch
+            : throw new KeyGoneException($"Another node of {Geography} began an epoch that the root key here does not have. All nodes need the same root key.");
+    }
+
+    /// <returns>Whether the bucket was re-keyed.</returns>
+    private async Task<bool> MoveBucket(StoredBucket bucket, int epoch, bool mayFail, CancellationToken cancel)
+    {
+        var old = _buckets.TryGetValue(bucket.Id, out var known) && known.Generation == bucket.Generation ? known : Unwrap(bucket);
+        var next = bucket.SomeDestroyed ? new OpenedBucket(RandomNumberGenerator.GetBytes(KeyBytes), old.Generation + 1) : old;
+        var changes = new List<KeyStoreChange>
+        {
+            new KeyStoreChange.ReplaceBucket(bucket.Id, epoch, provider.Wrap(epoch, next.Key, BucketContext(bucket.Id)), old.Generation, bucket.SomeDestroyed),
+        };
+        try
+        {
+            if (bucket.SomeDestroyed)
+            {
+                foreach (var stored in await store.InBucket(bucket.Id, cancel))
+                {
+                    var survivor = KeyWrap.Unwrap(old.Key, stored.Wrapped, KeyContext(stored.Name));
+                    changes.Add(new KeyStoreChange.Rewrap(stored.Name, KeyWrap.Wrap(next.Key, survivor, KeyContext(stored.Name))));
+                    CryptographicOperations.ZeroMemory(survivor);
+                }
+            }
+
+            await store.Apply(changes, cancel);
+            _buckets = new Dictionary<long, OpenedBucket>(_buckets) { [bucket.Id] = next };
+            return bucket.SomeDestroyed;
+        }
+        catch (Exception moved) when (moved is BucketMovedException or SealBrokenException && mayFail)
+        {
+            // A key was made or destroyed in it meanwhile, or another node moved it: look again, so that none is left behind under the old bucket key.
+            provider.Refresh();
+            return false;
+        }
+    }
+
+    private OpenedBucket Unwrap(StoredBucket bucket) => new(provider.Unwrap(bucket.Epoch, bucket.Wrapped, BucketContext(bucket.Id)), bucket.Generation);
 
     /// <returns>Null when the key was destroyed meanwhile.</returns>
     private async ValueTask<byte[]?> Unwrap(StoredKey stored, CancellationToken cancel)
     {
-        try
+        while (true)
         {
-            return KeyWrap.Unwrap(_buckets[stored.Bucket].Key, stored.Wrapped, KeyContext(stored.Name));
-        }
-        catch (Exception stale) when (stale is SealBrokenException or KeyNotFoundException)
-        {
-            // The epoch turned between reading the row and unwrapping it, here or on another node: read both again, once.
-            await Reopen(cancel);
-            var again = await store.Find([stored.Name], cancel);
-            return again is [var now]
-                ? KeyWrap.Unwrap(_buckets[now.Bucket].Key, now.Wrapped, KeyContext(now.Name))
-                : null;
+            var buckets = _buckets;
+            var bucket = buckets.GetValueOrDefault(stored.Bucket);
+            SealBrokenException broken;
+            try
+            {
+                return bucket is not null
+                    ? KeyWrap.Unwrap(bucket.Key, stored.Wrapped, KeyContext(stored.Name))
+                    : throw new SealBrokenException("A wrapped key names a bucket that the key store does not have.");
+            }
+            catch (SealBrokenException fault)
+            {
+                broken = fault;
+            }
+
+            // The epoch turned between reading the row and unwrapping it, or another node made the bucket: read both again, until neither changes.
+            var isRead = await Reopen(buckets, cancel);
+            if (await store.Find([stored.Name], cancel) is not [var now])
+            {
+                return null;
+            }
+
+            if (isRead && now.Wrapped.AsSpan().SequenceEqual(stored.Wrapped) && _buckets.GetValueOrDefault(now.Bucket)?.Generation == bucket?.Generation)
+            {
+                throw broken;
+            }
+
+            stored = now;
         }
     }
 
-    private async Task Reopen(CancellationToken cancel)
+    /// <summary>Reads the buckets again, unless that was done since the caller took those that it has.</summary>
+    /// <returns>Whether they were read now.</returns>
+    private async Task<bool> Reopen(Dictionary<long, OpenedBucket> seen, CancellationToken cancel)
     {
         await _changing.WaitAsync(cancel);
         try
         {
+            if (seen != _buckets)
+            {
+                return false;
+            }
+
             await Open(cancel);
+            return true;
         }
         finally
         {
@@ -199,8 +303,8 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
         }
     }
 
-    /// <summary>A bucket with room; only every two-thousandth key makes one.</summary>
-    private async ValueTask<(long Id, OpenedBucket Bucket)> TakeBucket(int keys, CancellationToken cancel)
+    /// <summary>A bucket with room, and the buckets as they are known; only every two-thousandth key makes one.</summary>
+    private async ValueTask<(long Id, Dictionary<long, OpenedBucket> Buckets)> TakeBucket(int keys, CancellationToken cancel)
     {
         await _changing.WaitAsync(cancel);
         try
@@ -208,20 +312,36 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
             if (_openBucket == 0 || _openBucketKeys + keys > BucketCapacity)
             {
                 // The number is random, so that two nodes never open the same bucket.
-                var id = SubjectRef.Fresh().Value;
-                var key = RandomNumberGenerator.GetBytes(KeyBytes);
-                var epoch = provider.CurrentEpoch;
-                await store.Apply([new KeyStoreChange.AddBucket(new StoredBucket(id, epoch, provider.Wrap(epoch, key, BucketContext(id)), 0, 0, false))], cancel);
+                var (id, key) = (SubjectRef.Fresh().Value, RandomNumberGenerator.GetBytes(KeyBytes));
+                await AddBucket(id, key, cancel);
                 _buckets = new Dictionary<long, OpenedBucket>(_buckets) { [id] = new OpenedBucket(key, 0) };
                 (_openBucket, _openBucketKeys) = (id, 0);
             }
 
             _openBucketKeys += keys;
-            return (_openBucket, _buckets[_openBucket]);
+            return (_openBucket, _buckets);
         }
         finally
         {
             _changing.Release();
+        }
+    }
+
+    private async Task AddBucket(long id, byte[] key, CancellationToken cancel)
+    {
+        var epoch = provider.CurrentEpoch;
+        while (true)
+        {
+            try
+            {
+                await store.Apply([new KeyStoreChange.AddBucket(new StoredBucket(id, epoch, provider.Wrap(epoch, key, BucketContext(id)), 0, 0, false))], cancel);
+                return;
+            }
+            catch (Exception retired) when (retired is BucketMovedException or KeyGoneException)
+            {
+                // Another node ended the epoch.
+                epoch = Later(epoch);
+            }
         }
     }
 

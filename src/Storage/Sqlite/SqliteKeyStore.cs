@@ -25,11 +25,14 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
     /// <summary>What the key store keeps, for the inventory: table and purpose.</summary>
     public static IReadOnlyList<(string Table, string Purpose)> Describe() =>
     [
+        ("epoch", "the oldest epoch under whose root key a bucket may be wrapped"),
         ("bucket", "keys under which a few thousand others are wrapped; themselves wrapped under the epoch's root key"),
         ("key", "keys of people, resources and parents, wrapped under their bucket's key"),
         ("identifier", "identifiers of people, sealed under the person's own key; found by a blind index, which is a pseudonym"),
         ("destroyed", "which keys are gone, and since when"),
     ];
+
+    public bool IsShared => false;
 
     public async Task<IReadOnlyList<StoredBucket>> Buckets(CancellationToken cancel) =>
         await _readers.Read(
@@ -209,6 +212,11 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
             {
                 return new BucketMovedException();
             }
+            else if ((change is KeyStoreChange.AddBucket { Bucket: var bucket } && IsRetired(session, bucket.Epoch))
+                || (change is KeyStoreChange.RetireEpochs retired && (IsRetired(session, retired.Before) || IsOtherKey(session, retired))))
+            {
+                return new BucketMovedException();
+            }
             else if (change is KeyStoreChange.AddIdentifier { Identifier: var identifier, BlindIndex: var blind }
                 && Has(session.Prepare("SELECT 1 FROM identifier WHERE resource = ?1 AND purpose = ?2 AND blind = ?3")
                     .Bind(1, identifier.Resource).Bind(2, identifier.Purpose).Bind(3, blind)))
@@ -228,7 +236,9 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
     /// <summary>Whether the bucket is of that generation and, when it is re-keyed, every key that is in it now comes wrapped anew.</summary>
     private static bool IsAsExpected(SqliteSession session, KeyStoreChange.ReplaceBucket replaced, IReadOnlyList<KeyStoreChange> changes)
     {
-        if (!Has(session.Prepare("SELECT 1 FROM bucket WHERE id = ?1 AND generation = ?2").Bind(1, replaced.Id).Bind(2, replaced.Generation)))
+        if (IsRetired(session, replaced.Epoch)
+            || !Has(session.Prepare("SELECT 1 FROM bucket WHERE id = ?1 AND generation = ?2 AND epoch <= ?3 AND (?4 = 1 OR destroyed = 0)")
+                .Bind(1, replaced.Id).Bind(2, replaced.Generation).Bind(3, replaced.Epoch).Bind(4, replaced.Rekeyed ? 1 : 0)))
         {
             return false;
         }
@@ -252,6 +262,11 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
         return rewrapped.Count == 0;
     }
 
+    private static bool IsRetired(SqliteSession session, int epoch) => Has(session.Prepare("SELECT 1 FROM epoch WHERE oldest > ?1").Bind(1, epoch));
+
+    private static bool IsOtherKey(SqliteSession session, KeyStoreChange.RetireEpochs retired) =>
+        Has(session.Prepare("SELECT 1 FROM epoch WHERE oldest = ?1 AND check_value <> ?2").Bind(1, retired.Before).Bind(2, retired.Check));
+
     private static void Apply(SqliteSession session, KeyStoreChange change)
     {
         switch (change)
@@ -263,6 +278,10 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
             case KeyStoreChange.ReplaceBucket replaced:
                 session.Prepare("UPDATE bucket SET epoch = ?2, wrapped = ?3, generation = generation + ?4, destroyed = CASE ?4 WHEN 1 THEN 0 ELSE destroyed END WHERE id = ?1")
                     .Bind(1, replaced.Id).Bind(2, replaced.Epoch).Bind(3, replaced.Wrapped).Bind(4, replaced.Rekeyed ? 1 : 0).Run();
+                break;
+            case KeyStoreChange.RetireEpochs retired:
+                session.Prepare("INSERT INTO epoch (one, oldest, check_value) VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET oldest = excluded.oldest, check_value = excluded.check_value")
+                    .Bind(1, retired.Before).Bind(2, retired.Check).Run();
                 break;
             case KeyStoreChange.AddKey { Key: var key }:
                 session.Prepare("INSERT INTO key (scope, id, resource, bucket, wrapped) VALUES (?1, ?2, ?3, ?4, ?5)")
@@ -313,6 +332,7 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
         string[] definitions =
         [
             "CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+            "CREATE TABLE IF NOT EXISTS epoch (one INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, check_value TEXT NOT NULL)",
             "CREATE TABLE IF NOT EXISTS bucket (id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, wrapped BLOB NOT NULL, generation INTEGER NOT NULL, keys INTEGER NOT NULL, destroyed INTEGER NOT NULL)",
             "CREATE TABLE IF NOT EXISTS key (scope TEXT NOT NULL, id INTEGER NOT NULL, resource INTEGER NOT NULL, bucket INTEGER NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (scope, id)) WITHOUT ROWID",
             "CREATE INDEX IF NOT EXISTS key_bucket ON key (bucket)",

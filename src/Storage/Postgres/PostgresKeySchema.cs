@@ -1,0 +1,62 @@
+using Domicile.Residency;
+using Domicile.Storage.Engine;
+using Npgsql;
+
+namespace Domicile.Storage.Postgres;
+
+/// <summary>The tables of a key store on PostgreSQL, made by the first node that comes; the others wait for it.</summary>
+internal static class PostgresKeySchema
+{
+    /// <summary>The version of the tables. A program refuses one that it does not know.</summary>
+    private const string Version = "1";
+
+    /// <summary>Whoever makes the tables holds this advisory lock ("keys" in ASCII), which ends with its transaction.</summary>
+    private const string Definitions =
+        """
+        SELECT pg_advisory_xact_lock(1801812339);
+        CREATE TABLE IF NOT EXISTS setting (name text PRIMARY KEY, value text NOT NULL);
+        CREATE TABLE IF NOT EXISTS epoch (one boolean PRIMARY KEY DEFAULT true CHECK (one), oldest integer NOT NULL, check_value text NOT NULL);
+        INSERT INTO epoch (oldest, check_value) VALUES (0, '') ON CONFLICT DO NOTHING;
+        CREATE TABLE IF NOT EXISTS bucket (
+            id bigint PRIMARY KEY, epoch integer NOT NULL, wrapped bytea NOT NULL, generation integer NOT NULL, keys integer NOT NULL, destroyed boolean NOT NULL)
+            WITH (fillfactor = 50);
+        CREATE TABLE IF NOT EXISTS key (
+            scope text NOT NULL, id bigint NOT NULL, resource bigint NOT NULL, bucket bigint NOT NULL, wrapped bytea NOT NULL, made uuid NOT NULL, PRIMARY KEY (scope, id));
+        CREATE INDEX IF NOT EXISTS key_bucket ON key (bucket);
+        CREATE INDEX IF NOT EXISTS key_resource ON key (resource);
+        CREATE TABLE IF NOT EXISTS identifier (
+            subject bigint NOT NULL, resource bigint NOT NULL, purpose text NOT NULL, blind bytea NOT NULL, sealed bytea NOT NULL, made uuid NOT NULL,
+            PRIMARY KEY (resource, purpose, blind));
+        CREATE INDEX IF NOT EXISTS identifier_subject ON identifier (subject);
+        CREATE TABLE IF NOT EXISTS destroyed (scope text NOT NULL, id bigint NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (scope, id));
+        """;
+
+    /// <summary>Makes what is missing, and checks that the store is of this geography, this root key and this program.</summary>
+    /// <exception cref="SchemaMismatchException">It is not.</exception>
+    public static async Task Prepare(NpgsqlConnection connection, Geography geography, string rootCheck, CancellationToken cancel)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await using (var define = new NpgsqlCommand(Definitions, connection, transaction))
+        {
+            await define.ExecuteNonQueryAsync(cancel);
+        }
+
+        await Check("schema", Version, "It was made by another version of this program.");
+        await Check("geography", geography.Name, $"It is not of {geography.Name}.");
+        await Check("root", rootCheck, "It was made under another root key than the one that was given.");
+        await transaction.CommitAsync(cancel);
+
+        async Task Check(string name, string expected, string otherwise)
+        {
+            const string Remember = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = setting.value RETURNING value";
+            await using var remember = new NpgsqlCommand(Remember, connection, transaction)
+            {
+                Parameters = { new NpgsqlParameter<string> { TypedValue = name }, new NpgsqlParameter<string> { TypedValue = expected } },
+            };
+            if ((string?)await remember.ExecuteScalarAsync(cancel) != expected)
+            {
+                throw new SchemaMismatchException($"The key store in the database {connection.Database} cannot be used. {otherwise}");
+            }
+        }
+    }
+}
