@@ -107,8 +107,10 @@ public sealed class ScaleUnit : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Housekeeping.DisposeAsync();
-        Keys.Vault.Dispose();
         await _parts.DisposeAsync();
+
+        // Last: whoever still wants a key finds the key store closed, not the keys wiped.
+        Keys.Vault.Dispose();
     }
 
     internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, _sealer, Feed, resource);
@@ -218,15 +220,27 @@ public sealed class ScaleUnit : IAsyncDisposable
 
     private static async Task OpenPostgres(Parts parts, ScaleUnitOptions options, PostgresStore postgres, Catalogue catalogue, TimeProvider clock, CancellationToken cancel)
     {
-        var rootKey = RootKeyOf(options);
-        var keyStore = parts.Keep(await PostgresKeyStore.Open(postgres.Keys, options.Geography, cancel));
-        parts.KeyStore = keyStore;
+        var (rootKey, keys) = (RootKeyOf(options), parts.Keep(PostgresDatabase.Of(postgres.Keys)));
+        try
+        {
+            // The first node of an empty geography makes the root key; the others are given the same file. One after the other, so that no two make one.
+            (parts.Provider, var keyStore) = await keys.Exclusive(
+                PostgresLocks.RootKey,
+                async cancel =>
+                {
+                    var provider = parts.Keep(!File.Exists(rootKey) && await PostgresKeyStore.IsUnclaimed(keys.Source, cancel)
+                        ? FileKeyProvider.Create(rootKey, options.Geography, clock)
+                        : FileKeyProvider.Open(rootKey, options.Geography, clock));
+                    return (provider, await PostgresKeyStore.Open(keys.Source, options.Geography, provider.CheckValue, TimeProvider.System, cancel));
+                },
+                cancel);
+            parts.KeyStore = parts.Keep(keyStore);
+        }
+        catch (Exception fault) when (PostgresFault.IsUnavailable(fault) && !cancel.IsCancellationRequested)
+        {
+            throw PostgresFault.Unavailable(fault);
+        }
 
-        // The first node of an empty geography makes the root key; the others are given the same file.
-        parts.Provider = parts.Keep(!File.Exists(rootKey) && await keyStore.IsEmpty(cancel)
-            ? FileKeyProvider.Create(rootKey, options.Geography, clock)
-            : FileKeyProvider.Open(rootKey, options.Geography, clock));
-        await keyStore.ClaimRoot(parts.Provider.CheckValue, cancel);
         parts.Ledger = parts.Keep(ErasureLedger.Open(LedgerOf(options)));
         var engine = parts.Keep(await PostgresStoreEngine.Open(postgres.Data, catalogue, options.Geography, clock, cancel));
         parts.Engine = engine;

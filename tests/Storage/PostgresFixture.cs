@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Domicile.Residency;
 using Domicile.Storage;
 using Domicile.Tests.Support;
@@ -11,6 +12,7 @@ public sealed class PostgresFixture : StoreFixture
     private const string Functions =
         """
         CREATE OR REPLACE FUNCTION pg_temp.zeroblob(length integer) RETURNS bytea LANGUAGE sql AS 'SELECT decode(repeat(''00'', length), ''hex'')';
+        CREATE OR REPLACE FUNCTION pg_temp.byteblob(value integer) RETURNS bytea LANGUAGE sql AS 'SELECT decode(lpad(to_hex(value), 2, ''0''), ''hex'')';
         CREATE OR REPLACE FUNCTION pg_temp.instr(bytes bytea, text text) RETURNS integer LANGUAGE sql AS 'SELECT position(convert_to(text, ''UTF8'') in bytes)';
        
         """;
@@ -60,7 +62,7 @@ public sealed class PostgresFixture : StoreFixture
 
         // The texts are the tests' own; a function that only this session has is named so.
 #pragma warning disable CA2100
-        using var command = new NpgsqlCommand(sql.Replace("zeroblob(", "pg_temp.zeroblob(", StringComparison.Ordinal).Replace("instr(", "pg_temp.instr(", StringComparison.Ordinal), connection);
+        using var command = new NpgsqlCommand(Regex.Replace(sql, @"\b(zeroblob|byteblob|instr)\(", "pg_temp.$1("), connection);
 #pragma warning restore CA2100
         return command.ExecuteScalar();
     }

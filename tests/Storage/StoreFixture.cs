@@ -84,7 +84,7 @@ public abstract class StoreFixture : IAsyncDisposable
         _directory.Dispose();
     }
 
-    /// <summary>Changes the database behind the store's back, while it is closed or open. <c>zeroblob(n)</c> is n zero bytes.</summary>
+    /// <summary>Changes the database behind the store's back, while it is closed or open. <c>zeroblob(n)</c> is n zero bytes, <c>byteblob(n)</c> one byte of that value.</summary>
     public abstract void Tamper(string sql);
 
     /// <summary>Changes the key store behind its back.</summary>
@@ -107,7 +107,8 @@ public sealed class SqliteFixture : StoreFixture
     public override void Tamper(string sql)
     {
         using var session = Domicile.Storage.Sqlite.SqliteSession.Open(Path.Combine(Directory, "data.db"), readOnly: false);
-        session.Execute(sql);
+        session.Execute(System.Text.RegularExpressions.Regex.Replace(
+            sql, @"byteblob\((\d+)\)", value => $"x'{int.Parse(value.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture):x2}'"));
     }
 
     public override void TamperKeys(string sql)

@@ -72,7 +72,26 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         }
 
         settings.Remove("Target Session Attributes");
-        return new PostgresDatabase(Source(settings, Session), Source(settings, $"{Session}; SET default_transaction_read_only = on"));
+        return new PostgresDatabase(MakeSource(settings, Session), MakeSource(settings, $"{Session}; SET default_transaction_read_only = on"));
+    }
+
+    /// <summary>Where connections come from, for a store with its own way of trying again.</summary>
+    public NpgsqlDataSource Source => _source;
+
+    /// <summary>Does work that one node does at a time, and that others wait for.</summary>
+    public async Task<T> Exclusive<T>(long turn, Func<CancellationToken, Task<T>> work, CancellationToken cancel)
+    {
+        await using var connection = await _source.OpenConnectionAsync(cancel);
+        try
+        {
+            await RunAsync(connection, $"SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({turn})");
+            return await work(cancel);
+        }
+        finally
+        {
+            // The connection is closed, and the lock goes with it, even when it is broken.
+            NpgsqlConnection.ClearPool(connection);
+        }
     }
 
     /// <summary>A connection of its own, from the pool.</summary>
@@ -105,7 +124,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         await _source.DisposeAsync();
     }
 
-    private static async ValueTask<T> Repeat<T>(NpgsqlDataSource source, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancel)
+    private async ValueTask<T> Repeat<T>(NpgsqlDataSource source, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancel)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -114,7 +133,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
                 await using var connection = await source.OpenConnectionAsync(cancel);
                 return await work(connection, cancel);
             }
-            catch (Exception fault) when (PostgresFault.IsUnavailable(fault) && !cancel.IsCancellationRequested)
+            catch (Exception fault) when (PostgresFault.IsUnavailable(fault) && !(source == _readers && PostgresFault.IsReadOnly(fault)) && !cancel.IsCancellationRequested)
             {
                 if (attempt == Attempts)
                 {
@@ -126,7 +145,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         }
     }
 
-    private static NpgsqlDataSource Source(NpgsqlConnectionStringBuilder settings, string session)
+    private static NpgsqlDataSource MakeSource(NpgsqlConnectionStringBuilder settings, string session)
     {
         var builder = new NpgsqlDataSourceBuilder(settings.ToString());
         builder.UsePhysicalConnectionInitializer(connection => Run(connection, session), connection => RunAsync(connection, session));

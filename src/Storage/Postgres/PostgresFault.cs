@@ -13,13 +13,16 @@ internal static class PostgresFault
     public static bool IsSurprise(Exception fault) =>
         fault is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DivisionByZero };
 
+    /// <summary>Something was to be written where nothing may be: on a standby, or on a connection that only reads.</summary>
+    public static bool IsReadOnly(Exception fault) => fault is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction };
+
     /// <summary>
     /// The database cannot serve just now: it does not answer, is starting, stopping, a standby, full, or out of connections; or it ended what took too long; or the store is closed.
     /// </summary>
     public static bool IsUnavailable(Exception fault) => fault switch
     {
         PostgresException postgres => postgres.SqlState[..2] is "08" or "53" or "57" or "58" or "XX"
-            || postgres.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction or "25P03" or PostgresErrorCodes.LockNotAvailable
+            || IsReadOnly(postgres) || postgres.SqlState is "25P03" or PostgresErrorCodes.LockNotAvailable
             || IsCollision(postgres),
         NpgsqlException => true,
         IOException or System.Net.Sockets.SocketException or TimeoutException or ObjectDisposedException => true,

@@ -34,10 +34,11 @@ internal sealed class PostgresFeed(PostgresDatabase database, Func<long, RecordK
     // One statement, hence one snapshot: the rows, and which transactions were over for it.
     private const string Select =
         """
-        SELECT s.xmin, s.epoch, s.trimmed, f.position, f.at, f.resource, f.kind, f.change, f.key, f.version, f.node
+        SELECT s.xmin, s.epoch, greatest(s.trimmed, s.top), s.trimmed, f.position, f.at, f.resource, f.kind, f.change, f.key, f.version, f.node
         FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin,
                      (SELECT value FROM engine_setting WHERE name = 'epoch') AS epoch,
-                     (SELECT value FROM engine_setting WHERE name = 'trimmed') AS trimmed) s
+                     (SELECT value::bigint FROM engine_setting WHERE name = 'trimmed') AS trimmed,
+                     (SELECT max(position) FROM engine_feed) AS top) s
              LEFT JOIN LATERAL (SELECT * FROM engine_feed WHERE position > $1 ORDER BY position LIMIT $2) f ON true
         ORDER BY f.position
         """;
@@ -136,10 +137,11 @@ internal sealed class PostgresFeed(PostgresDatabase database, Func<long, RecordK
                 {
                     rows.OldestRunning = reader.GetFieldValue<ulong>(0);
                     rows.Epoch = long.Parse(reader.GetString(1), CultureInfo.InvariantCulture);
-                    rows.Trimmed = long.Parse(reader.GetString(2), CultureInfo.InvariantCulture);
-                    if (!reader.IsDBNull(3))
+                    rows.Top = reader.GetInt64(2);
+                    rows.Trimmed = reader.GetInt64(3);
+                    if (!reader.IsDBNull(4))
                     {
-                        rows.Rows.Add(new FeedRow(reader.GetInt64(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetInt64(7), reader.GetFieldValue<byte[]>(8), reader.GetInt64(9), reader.GetInt64(10)));
+                        rows.Rows.Add(new FeedRow(reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.GetInt64(7), reader.GetInt64(8), reader.GetFieldValue<byte[]>(9), reader.GetInt64(10), reader.GetInt64(11)));
                     }
                 }
 
@@ -191,8 +193,7 @@ internal sealed class PostgresFeed(PostgresDatabase database, Func<long, RecordK
                 }
             }
 
-            var end = rows.Rows.Count > 0 ? rows.Rows[^1].Position : Math.Max(after, rows.Trimmed);
-            return new FeedPage(entries, new FeedPosition(rows.Epoch, rows.Trimmed), new FeedPosition(rows.Epoch, end)) { Others = others, Going = going, Last = last, Count = rows.Rows.Count, IsHeldUp = gap is not null };
+            return new FeedPage(entries, new FeedPosition(rows.Epoch, rows.Trimmed), new FeedPosition(rows.Epoch, rows.Top)) { Others = others, Going = going, Last = last, Count = rows.Rows.Count, IsHeldUp = gap is not null };
         }
     }
 
@@ -233,6 +234,8 @@ internal sealed class PostgresFeed(PostgresDatabase database, Func<long, RecordK
         public ulong OldestRunning { get; set; }
 
         public long Epoch { get; set; }
+
+        public long Top { get; set; }
 
         public long Trimmed { get; set; }
 

@@ -31,6 +31,19 @@ internal static class PostgresKeySchema
         CREATE TABLE IF NOT EXISTS destroyed (scope text NOT NULL, id bigint NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (scope, id));
         """;
 
+    /// <summary>Whether no root key was named yet.</summary>
+    public static async Task<bool> IsUnclaimed(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        await using var exists = new NpgsqlCommand("SELECT to_regclass('setting') IS NOT NULL", connection);
+        if (await exists.ExecuteScalarAsync(cancel) is false)
+        {
+            return true;
+        }
+
+        await using var root = new NpgsqlCommand("SELECT count(*) FROM setting WHERE name = 'root'", connection);
+        return await root.ExecuteScalarAsync(cancel) is 0L;
+    }
+
     /// <summary>Makes what is missing, and checks that the store is of this geography, this root key and this program.</summary>
     /// <exception cref="SchemaMismatchException">It is not.</exception>
     public static async Task Prepare(NpgsqlConnection connection, Geography geography, string rootCheck, CancellationToken cancel)

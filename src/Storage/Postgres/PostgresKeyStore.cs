@@ -52,6 +52,13 @@ internal sealed class PostgresKeyStore : IKeyStore, IAsyncDisposable
         return new PostgresKeyStore(source, retry);
     }
 
+    /// <summary>Whether nobody made keys here yet: then, and only then, a root key is made.</summary>
+    public static async Task<bool> IsUnclaimed(NpgsqlDataSource source, CancellationToken cancel)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        return await PostgresKeySchema.IsUnclaimed(connection, cancel);
+    }
+
     /// <summary>What the key store keeps, for the inventory: table and purpose.</summary>
     public static IReadOnlyList<(string Table, string Purpose)> Describe() =>
     [

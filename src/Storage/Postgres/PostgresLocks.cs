@@ -6,6 +6,9 @@ internal static class PostgresLocks
     /// <summary>Held while the schema is brought up to date: nodes that start at once take turns.</summary>
     public const long Schema = 0x646f_6d69_6369_6c65;
 
+    /// <summary>Held while a node looks whether the geography has a root key, and makes it when it has none.</summary>
+    public const long RootKey = 0x646f_6d69_6b65_7973;
+
     /// <summary>With a kind's number: whether rows of it may come that were not there.</summary>
     public const int Kind = 0x646f_6d69;
 }
