@@ -211,8 +211,8 @@ internal sealed class PostgresCluster : IAsyncDisposable
                 return true;
             }
 
-            // It takes no connections yet, so that this is its own end.
-            if (Log[said..].Contains("FATAL", StringComparison.Ordinal))
+            // Whoever connects too early is told "the database system is starting up"; anything else is its own end.
+            if (Log[said..].Split('\n').Any(line => line.Contains("FATAL", StringComparison.Ordinal) && !line.Contains("the database system is", StringComparison.Ordinal)))
             {
                 return false;
             }

@@ -30,7 +30,7 @@ public interface IKeyStore
     /// <summary>Changes the store, all or nothing, durable when it returns.</summary>
     /// <exception cref="KeyExistsException">A key or an identifier that is added exists already, or a key of that name was destroyed; nothing was changed.</exception>
     /// <exception cref="BucketMovedException">
-    /// The bucket of an added key was re-keyed, the keys of a bucket to be re-keyed changed meanwhile, or the epoch of a bucket was retired; nothing was changed.
+    /// The bucket of an added key was re-keyed or fenced off, the keys of a bucket to be re-keyed changed meanwhile, or the epoch of a bucket was retired; nothing was changed.
     /// </exception>
     Task Apply(IReadOnlyList<KeyStoreChange> changes, CancellationToken cancel);
 }
@@ -39,7 +39,7 @@ public interface IKeyStore
 /// <param name="Id">Its number.</param>
 /// <param name="Epoch">The epoch whose key wraps it.</param>
 /// <param name="Wrapped">The wrapped key.</param>
-/// <param name="Generation">How often the bucket was re-keyed; a key that was wrapped for an older generation is refused.</param>
+/// <param name="Generation">How often the bucket was re-keyed or fenced off; a key that was wrapped for an older generation is refused.</param>
 /// <param name="Keys">How many keys it wraps.</param>
 /// <param name="SomeDestroyed">Whether one of them was destroyed since the bucket was last re-keyed.</param>
 public sealed record StoredBucket(long Id, int Epoch, byte[] Wrapped, int Generation, int Keys, bool SomeDestroyed);
@@ -68,6 +68,12 @@ public abstract record KeyStoreChange
     /// store has another key in it, or one less, nothing is changed and <see cref="BucketMovedException"/> says so.
     /// </summary>
     public sealed record ReplaceBucket(long Id, int Epoch, byte[] Wrapped, int Generation, bool Rekeyed) : KeyStoreChange;
+
+    /// <summary>
+    /// The bucket of this generation becomes one of the next with the same key: whoever is about to add keys to it is refused once and takes another, so that
+    /// it comes to rest and can be re-keyed.
+    /// </summary>
+    public sealed record FenceBucket(long Id, int Generation) : KeyStoreChange;
 
     /// <summary>
     /// From now on no bucket is wrapped under an epoch before this one: an older one is refused with <see cref="BucketMovedException"/>. Whoever ends epochs

@@ -23,8 +23,11 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
     /// <summary>Buckets with room above which a node of several fills one of them instead of making its own.</summary>
     private const int SpareBuckets = 64;
 
-    /// <summary>How often something is read again because another node changed it just then, before it counts as an error.</summary>
-    private const int AttemptsMax = 1_000;
+    /// <summary>How often a bucket is tried to be moved while keys are made in it, before it is fenced off.</summary>
+    private const int AttemptsUnfenced = 2;
+
+    /// <summary>How often it is tried at all, before what is in the way counts as an error.</summary>
+    private const int AttemptsMax = 100;
 
     private readonly SemaphoreSlim _changing = new(1, 1);
     private volatile Dictionary<long, OpenedBucket> _buckets = [];
@@ -40,14 +43,16 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
     /// <summary>Unwraps the buckets.</summary>
     /// <exception cref="SealBrokenException">The key store is of another geography or was tampered with.</exception>
     /// <exception cref="KeyGoneException">It is older than the root key, or newer.</exception>
-    public async Task Open(CancellationToken cancel)
+    public Task Open(CancellationToken cancel) => Open(isAnew: false, cancel);
+
+    private async Task Open(bool isAnew, CancellationToken cancel)
     {
         var stored = await store.Buckets(cancel);
         while (true)
         {
             try
             {
-                Open(stored);
+                Open(stored, isAnew);
                 return;
             }
             catch (KeyGoneException)
@@ -65,9 +70,9 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
         }
     }
 
-    private void Open(IReadOnlyList<StoredBucket> stored)
+    private void Open(IReadOnlyList<StoredBucket> stored, bool isAnew)
     {
-        var (known, opened) = (_buckets, new Dictionary<long, OpenedBucket>(stored.Count));
+        var (known, opened) = (isAnew ? [] : _buckets, new Dictionary<long, OpenedBucket>(stored.Count));
         foreach (var bucket in stored)
         {
             opened.Add(bucket.Id, known.TryGetValue(bucket.Id, out var same) && same.Generation == bucket.Generation ? same : Unwrap(bucket));
@@ -124,6 +129,11 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
             catch (BucketMovedException)
             {
                 await Reopen(buckets, cancel);
+                if (store.IsShared)
+                {
+                    // Someone re-keys it, and waits until it is at rest.
+                    Interlocked.CompareExchange(ref _openBucket, 0, id);
+                }
             }
         }
     }
@@ -148,7 +158,8 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
         await _changing.WaitAsync(cancel);
         try
         {
-            await Open(cancel);
+            // Unwrapped anew: a root key that lacks what others began is noticed before it begins something else.
+            await Open(isAnew: true, cancel);
             var epoch = await Retire(provider.BeginEpoch(), cancel);
             var rekeyed = 0;
             for (var attempt = 0; ; attempt++)
@@ -161,7 +172,7 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
 
                 foreach (var bucket in left)
                 {
-                    rekeyed += await MoveBucket(bucket, epoch, attempt < AttemptsMax, cancel) ? 1 : 0;
+                    rekeyed += await MoveBucket(bucket, epoch, attempt, cancel) ? 1 : 0;
                 }
 
                 if (provider.CurrentEpoch > epoch)
@@ -196,7 +207,7 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
                 await store.Apply([new KeyStoreChange.RetireEpochs(epoch, provider.CheckOf(epoch))], cancel);
                 return epoch;
             }
-            catch (BucketMovedException)
+            catch (Exception later) when (later is BucketMovedException or KeyGoneException)
             {
                 epoch = Later(epoch);
             }
@@ -213,16 +224,23 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
     }
 
     /// <returns>Whether the bucket was re-keyed.</returns>
-    private async Task<bool> MoveBucket(StoredBucket bucket, int epoch, bool mayFail, CancellationToken cancel)
+    private async Task<bool> MoveBucket(StoredBucket bucket, int epoch, int attempt, CancellationToken cancel)
     {
-        var old = _buckets.TryGetValue(bucket.Id, out var known) && known.Generation == bucket.Generation ? known : Unwrap(bucket);
-        var next = bucket.SomeDestroyed ? new OpenedBucket(RandomNumberGenerator.GetBytes(KeyBytes), old.Generation + 1) : old;
-        var changes = new List<KeyStoreChange>
-        {
-            new KeyStoreChange.ReplaceBucket(bucket.Id, epoch, provider.Wrap(epoch, next.Key, BucketContext(bucket.Id)), old.Generation, bucket.SomeDestroyed),
-        };
         try
         {
+            if (bucket.SomeDestroyed && attempt == AttemptsUnfenced)
+            {
+                await store.Apply([new KeyStoreChange.FenceBucket(bucket.Id, bucket.Generation)], cancel);
+                return false;
+            }
+
+            var old = _buckets.TryGetValue(bucket.Id, out var known) && known.Generation == bucket.Generation ? known : Unwrap(bucket);
+            var next = bucket.SomeDestroyed ? new OpenedBucket(RandomNumberGenerator.GetBytes(KeyBytes), old.Generation + 1) : old;
+            var changes = new List<KeyStoreChange>
+            {
+                new KeyStoreChange.RetireEpochs(epoch, provider.CheckOf(epoch)),
+                new KeyStoreChange.ReplaceBucket(bucket.Id, epoch, provider.Wrap(epoch, next.Key, BucketContext(bucket.Id)), old.Generation, bucket.SomeDestroyed),
+            };
             if (bucket.SomeDestroyed)
             {
                 foreach (var stored in await store.InBucket(bucket.Id, cancel))
@@ -237,7 +255,7 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
             _buckets = new Dictionary<long, OpenedBucket>(_buckets) { [bucket.Id] = next };
             return bucket.SomeDestroyed;
         }
-        catch (Exception moved) when (moved is BucketMovedException or SealBrokenException && mayFail)
+        catch (Exception moved) when (moved is BucketMovedException or SealBrokenException or KeyGoneException && attempt < AttemptsMax)
         {
             // A key was made or destroyed in it meanwhile, or another node moved it: look again, so that none is left behind under the old bucket key.
             provider.Refresh();
@@ -334,7 +352,13 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
         {
             try
             {
-                await store.Apply([new KeyStoreChange.AddBucket(new StoredBucket(id, epoch, provider.Wrap(epoch, key, BucketContext(id)), 0, 0, false))], cancel);
+                // Said with it, so that a node whose root key has another key for the epoch is refused.
+                await store.Apply(
+                    [
+                        new KeyStoreChange.RetireEpochs(epoch, provider.CheckOf(epoch)),
+                        new KeyStoreChange.AddBucket(new StoredBucket(id, epoch, provider.Wrap(epoch, key, BucketContext(id)), 0, 0, false)),
+                    ],
+                    cancel);
                 return;
             }
             catch (Exception retired) when (retired is BucketMovedException or KeyGoneException)

@@ -30,6 +30,7 @@ internal sealed class PostgresKeyChange
     private readonly List<KeyStoreChange.AddIdentifier> _identifiers;
     private readonly List<KeyStoreChange.AddBucket> _buckets;
     private readonly List<KeyStoreChange.ReplaceBucket> _replaced;
+    private readonly List<KeyStoreChange.FenceBucket> _fenced;
     private readonly List<KeyStoreChange.Rewrap> _rewrapped;
     private readonly List<KeyStoreChange.Destroy> _destroyed;
     private bool _isInDoubt;
@@ -42,6 +43,7 @@ internal sealed class PostgresKeyChange
         _identifiers = [.. changes.OfType<KeyStoreChange.AddIdentifier>()];
         _buckets = [.. changes.OfType<KeyStoreChange.AddBucket>()];
         _replaced = [.. changes.OfType<KeyStoreChange.ReplaceBucket>()];
+        _fenced = [.. changes.OfType<KeyStoreChange.FenceBucket>()];
         _rewrapped = [.. changes.OfType<KeyStoreChange.Rewrap>()];
         _destroyed = [.. changes.OfType<KeyStoreChange.Destroy>()];
     }
@@ -123,7 +125,7 @@ internal sealed class PostgresKeyChange
     private static async Task<Dictionary<long, StoredBucket>> Lock(NpgsqlConnection connection, IReadOnlyList<PostgresKeyChange> changes, CancellationToken cancel)
     {
         long[] named = [.. changes.SelectMany(change => change._keys.Select(added => added.Key.Bucket).Concat(change._replaced.Select(replaced => replaced.Id))
-            .Concat(change._buckets.Select(added => added.Bucket.Id))).Distinct()];
+            .Concat(change._fenced.Select(fenced => fenced.Id)).Concat(change._buckets.Select(added => added.Bucket.Id))).Distinct()];
         KeyName[] keys = [.. changes.SelectMany(change => change._destroyed.Select(destroyed => destroyed.Name)
             .Concat(change._identifiers.Select(added => KeyName.Of(added.Identifier.Subject)))).Distinct()];
         await using var command = new NpgsqlCommand(LockBuckets, connection) { CommandTimeout = StatementSeconds };
@@ -169,6 +171,7 @@ internal sealed class PostgresKeyChange
     private void Check(Dictionary<long, StoredBucket> buckets, int oldest)
     {
         if (_keys.Any(added => !buckets.TryGetValue(added.Key.Bucket, out var bucket) || bucket.Generation != added.Generation)
+            || _fenced.Any(fenced => !buckets.TryGetValue(fenced.Id, out var bucket) || bucket.Generation != fenced.Generation)
             || _buckets.Any(added => added.Bucket.Epoch < oldest)
             || _replaced.Any(replaced => !buckets.TryGetValue(replaced.Id, out var bucket) || !IsReplaceable(bucket, replaced, oldest)))
         {
@@ -210,6 +213,7 @@ internal sealed class PostgresKeyChange
     {
         await using var batch = new NpgsqlBatch(connection) { Timeout = StatementSeconds };
         AddBuckets(batch, [.. changes.SelectMany(change => change._buckets)]);
+        Fence(batch, [.. changes.SelectMany(change => change._fenced)]);
         Replace(batch, [.. changes.SelectMany(change => change._replaced)]);
         AddKeys(batch, changes);
         Rewrap(batch, [.. changes.SelectMany(change => change._rewrapped)]);
@@ -258,6 +262,14 @@ internal sealed class PostgresKeyChange
                 PostgresKeyStore.Parameter(added.Select(bucket => bucket.Bucket.Epoch).ToArray()),
                 PostgresKeyStore.Parameter(added.Select(bucket => bucket.Bucket.Wrapped).ToArray()),
                 PostgresKeyStore.Parameter(added.Select(bucket => bucket.Bucket.Generation).ToArray()));
+        }
+    }
+
+    private static void Fence(NpgsqlBatch batch, List<KeyStoreChange.FenceBucket> fenced)
+    {
+        if (fenced.Count > 0)
+        {
+            Add(batch, "UPDATE bucket SET generation = generation + 1 WHERE id = ANY($1)", PostgresKeyStore.Parameter(fenced.Select(bucket => bucket.Id).ToArray()));
         }
     }
 

@@ -212,6 +212,11 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
             {
                 return new BucketMovedException();
             }
+            else if (change is KeyStoreChange.FenceBucket fenced
+                && !Has(session.Prepare("SELECT 1 FROM bucket WHERE id = ?1 AND generation = ?2").Bind(1, fenced.Id).Bind(2, fenced.Generation)))
+            {
+                return new BucketMovedException();
+            }
             else if ((change is KeyStoreChange.AddBucket { Bucket: var bucket } && IsRetired(session, bucket.Epoch))
                 || (change is KeyStoreChange.RetireEpochs retired && (IsRetired(session, retired.Before) || IsOtherKey(session, retired))))
             {
@@ -278,6 +283,9 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
             case KeyStoreChange.ReplaceBucket replaced:
                 session.Prepare("UPDATE bucket SET epoch = ?2, wrapped = ?3, generation = generation + ?4, destroyed = CASE ?4 WHEN 1 THEN 0 ELSE destroyed END WHERE id = ?1")
                     .Bind(1, replaced.Id).Bind(2, replaced.Epoch).Bind(3, replaced.Wrapped).Bind(4, replaced.Rekeyed ? 1 : 0).Run();
+                break;
+            case KeyStoreChange.FenceBucket fenced:
+                session.Prepare("UPDATE bucket SET generation = generation + 1 WHERE id = ?1").Bind(1, fenced.Id).Run();
                 break;
             case KeyStoreChange.RetireEpochs retired:
                 session.Prepare("INSERT INTO epoch (one, oldest, check_value) VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET oldest = excluded.oldest, check_value = excluded.check_value")
