@@ -35,11 +35,12 @@ internal sealed class PostgresCluster : IAsyncDisposable
         """;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
-    private static readonly Lazy<Task<PostgresCluster>> One = new(() => Start(CancellationToken.None));
+    private static readonly Lazy<Task<PostgresCluster>> One = new(() => Start(isDurable: false, CancellationToken.None));
     private readonly string _directory;
     private readonly string _rolePassword;
     private readonly string _superuserPassword;
     private Process? _guard;
+    private bool _isDurable;
 
     private PostgresCluster(string directory, string rolePassword, string superuserPassword)
     {
@@ -61,13 +62,19 @@ internal sealed class PostgresCluster : IAsyncDisposable
 
     private string Data => Path.Combine(_directory, "data");
 
-    /// <summary>The cluster that tests share: started when the first asks, and there until the last is done.</summary>
+    /// <summary>
+    /// The cluster that tests share: started when the first asks, and there until the last is done. Nobody pulls its plug, so it flushes nothing: making a
+    /// database for each test would cost more than the tests.
+    /// </summary>
     public static Task<PostgresCluster> Shared(CancellationToken cancel) => One.Value.WaitAsync(cancel);
 
     /// <summary>A cluster of one's own, to be stopped, killed and started again.</summary>
-    public static async Task<PostgresCluster> Start(CancellationToken cancel)
+    public static Task<PostgresCluster> Start(CancellationToken cancel) => Start(isDurable: true, cancel);
+
+    private static async Task<PostgresCluster> Start(bool isDurable, CancellationToken cancel)
     {
         var cluster = await Make();
+        cluster._isDurable = isDurable;
         try
         {
             await Run(["initdb", "--pgdata", cluster.Data, "--username", Superuser, "--pwfile", cluster.PasswordFile(), "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"], cancel);
@@ -194,9 +201,9 @@ internal sealed class PostgresCluster : IAsyncDisposable
     }
 
     /// <summary>As safe as production, and silent unless something is wrong.</summary>
-    private static IEnumerable<string> Settings() =>
+    private IEnumerable<string> Settings() =>
     [
-        "listen_addresses=127.0.0.1", "fsync=on", "synchronous_commit=on", "full_page_writes=on", "max_connections=300", "shared_buffers=128MB",
+        "listen_addresses=127.0.0.1", $"fsync={(_isDurable ? "on" : "off")}", "synchronous_commit=on", "full_page_writes=on", "max_connections=300", "shared_buffers=128MB",
         "log_min_messages=warning", "log_min_error_statement=panic", "max_wal_size=512MB",
     ];
 
