@@ -1,42 +1,62 @@
 using Domicile.Residency;
+using Domicile.Storage.Postgres;
 using Domicile.Storage.Sqlite;
 
 namespace Domicile.Storage;
 
-/// <summary>What only the geography's own home can do.</summary>
+/// <summary>
+/// What only the geography's own home can do: add and remove resources. The first scale unit of a geography keeps the geography's own records; a resource is
+/// placed, once, on the scale unit that has the fewest among those that take new ones, the first of equals, and stays there.
+/// </summary>
 public sealed class ScaleUnitAdministration
 {
     private readonly ScaleUnit _unit;
+    private IReadOnlyList<ScaleUnit> _all;
 
     internal ScaleUnitAdministration(ScaleUnit unit)
     {
         _unit = unit;
+        _all = [unit];
     }
 
     /// <summary>The kinds that the scale unit keeps.</summary>
     public Catalogue Catalogue => _unit.Catalogue;
 
     /// <summary>Payloads that did not open since the start.</summary>
-    public long SealsBroken => _unit.Keys.SealsBroken;
+    public long SealsBroken => _all.Sum(unit => unit.Keys.SealsBroken);
 
     /// <summary>What a scale unit itself keeps beside the catalogue's tables: files, and tables in them.</summary>
     public static IReadOnlyList<(string Table, string Purpose)> EngineTables =>
     [
         .. SqliteSchema.Describe().Select(table => ($"data.db: {table.Table}", table.Purpose)),
+        .. PostgresSchema.Describe().ExceptBy(SqliteSchema.Describe().Select(table => table.Table), table => table.Table).Select(table => ($"PostgreSQL, data: {table.Table}", table.Purpose)),
         .. SqliteKeyStore.Describe().Select(table => ($"keys.db: {table.Table}", table.Purpose)),
+        .. PostgresKeyStore.Describe().ExceptBy(SqliteKeyStore.Describe().Select(table => table.Table), table => table.Table).Select(table => ($"PostgreSQL, keys: {table.Table}", table.Purpose)),
         ("root.key", "the geography's root keys, one for each epoch; with it and keys.db everything sealed can be opened, so it is in no backup of the data"),
         ("erasure.ledger", "names of the keys that were destroyed, and when: handles and numbers; kept, so that a restored backup brings nobody back"),
     ];
 
-    /// <summary>The home of a resource, or null when the scale unit has none of that id.</summary>
-    public ValueTask<Home?> Find(Guid resource, CancellationToken cancel) => _unit.FindHome(resource, cancel);
+    /// <summary>The home of a resource, or null when the geography has none of that id.</summary>
+    public async ValueTask<Home?> Find(Guid resource, CancellationToken cancel)
+    {
+        foreach (var unit in _all)
+        {
+            if (await unit.FindHome(resource, cancel) is { } home)
+            {
+                return home;
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Makes room and a key for a resource; one that exists is given back.</summary>
     public async Task<Home> Add(Guid resource, CancellationToken cancel)
     {
-        var number = await _unit.Engine.NumberOf(resource, cancel);
-        await _unit.EnsureKey(number, KeyName.OfResource(number), cancel);
-        return (await _unit.FindHome(resource, cancel))!;
+        var unit = (await Find(resource, cancel))?.Unit ?? await Place(cancel);
+        var number = await unit.Engine.NumberOf(resource, cancel);
+        await unit.EnsureKey(number, KeyName.OfResource(number), cancel);
+        return (await unit.FindHome(resource, cancel))!;
     }
 
     /// <summary>
@@ -50,10 +70,43 @@ public sealed class ScaleUnitAdministration
             throw new InvalidOperationException("The geography's own home cannot be removed.");
         }
 
-        await _unit.Engine.BeginPurge(resource.Number, null, 0, _unit.Clock.GetUtcNow(), cancel);
-        _unit.ForgetHome(resource.Id);
-        await DestroyKeysOf(resource.Number, CancellationToken.None);
-        _unit.Housekeeping.Wake();
+        // Two nodes that added it at the same moment may have made room on two scale units.
+        foreach (var unit in _all)
+        {
+            if (await unit.FindHome(resource.Id, cancel) is not { } here)
+            {
+                continue;
+            }
+
+            var number = here.Resource.Number;
+            await unit.Engine.BeginPurge(number, null, 0, unit.Clock.GetUtcNow(), cancel);
+            unit.ForgetHome(resource.Id);
+            await unit.Administration.DestroyKeysOf(number, CancellationToken.None);
+            unit.Housekeeping.Wake();
+        }
+    }
+
+    /// <summary>Takes the other scale units of the geography, in the order of the configuration.</summary>
+    internal void Join(IReadOnlyList<ScaleUnit> all) => _all = all;
+
+    private async ValueTask<ScaleUnit> Place(CancellationToken cancel)
+    {
+        var open = _all.Where(unit => unit.Options.TakesResources).ToList();
+        if (open.Count <= 1)
+        {
+            return open.Count == 1 ? open[0] : throw new StoreUnavailableException("No scale unit of the geography takes new resources.");
+        }
+
+        var (place, fewest) = (open[0], long.MaxValue);
+        foreach (var unit in open)
+        {
+            if (await unit.Engine.CountResources(cancel) is var count && count < fewest)
+            {
+                (place, fewest) = (unit, count);
+            }
+        }
+
+        return place;
     }
 
     internal async Task DestroyKeysOf(long resource, CancellationToken cancel)

@@ -10,6 +10,9 @@ public sealed record ScaleUnitOptions(Geography Geography, string Directory)
     /// <summary>Its name within the geography, which resources remember: it never changes.</summary>
     public string Name { get; init; } = Geography.Slug;
 
+    /// <summary>Whether new resources may be placed on it; those that it has stay.</summary>
+    public bool TakesResources { get; init; } = true;
+
     /// <summary>The PostgreSQL databases in which it rests, or null for SQLite in the directory.</summary>
     public PostgresStore? Postgres { get; init; }
 

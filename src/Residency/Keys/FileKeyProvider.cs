@@ -20,6 +20,7 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
     private readonly Geography _geography;
     private readonly TimeProvider _clock;
     private readonly SortedDictionary<int, (byte[] Key, DateTimeOffset Created)> _epochs = [];
+    private bool _isDisposed;
 
     private FileKeyProvider(string path, Geography geography, TimeProvider clock)
     {
@@ -114,6 +115,7 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
     {
         lock (_lock)
         {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
             var file = Read(_path, _geography);
             if (file.Check != CheckValue || file.Epochs.Any(epoch => _epochs.TryGetValue(epoch.Number, out var known) && !CryptographicOperations.FixedTimeEquals(known.Key, epoch.Key)))
             {
@@ -210,6 +212,8 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
     {
         lock (_lock)
         {
+            // Wiped keys must never be taken for keys, nor written into the file.
+            _isDisposed = true;
             foreach (var (key, _) in _epochs.Values)
             {
                 CryptographicOperations.ZeroMemory(key);

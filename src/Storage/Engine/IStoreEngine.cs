@@ -52,6 +52,9 @@ internal interface IStoreEngine : IAsyncDisposable
     /// <summary>The number of a resource, or null.</summary>
     ValueTask<long?> FindNumber(Guid resource, CancellationToken cancel);
 
+    /// <summary>How many resources there are.</summary>
+    ValueTask<long> CountResources(CancellationToken cancel);
+
     /// <summary>Records that a person's or a resource's rows are to go; durable.</summary>
     Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel);
 

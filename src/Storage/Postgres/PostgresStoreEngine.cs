@@ -191,6 +191,15 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             },
             cancel);
 
+    public ValueTask<long> CountResources(CancellationToken cancel) =>
+        _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand("SELECT count(*) FROM engine_resource", connection);
+                return (long)(await command.ExecuteScalarAsync(cancel))!;
+            },
+            cancel);
+
     public async Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel)
     {
         await _database.Transaction(

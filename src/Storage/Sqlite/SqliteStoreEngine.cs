@@ -146,6 +146,9 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     public ValueTask<long?> FindNumber(Guid resource, CancellationToken cancel) =>
         _readers.Read(static (session, resource) => FindNumber(session, resource), resource, cancel);
 
+    public ValueTask<long> CountResources(CancellationToken cancel) =>
+        _readers.Read(static (session, _) => session.Number("SELECT count(*) FROM engine_resource"), 0, cancel);
+
     public Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel) =>
         Write(
             session =>
