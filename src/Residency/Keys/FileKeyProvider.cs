@@ -224,6 +224,7 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
     /// <summary>Called under the lock.</summary>
     private byte[] KeyOf(int epoch)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         if (epoch > _epochs.Keys.Last())
         {
             // Another node began it.
