@@ -127,6 +127,11 @@ public sealed class Node : IAsyncDisposable
             throw new StartupException($"geographies.{crowded}.stores names several scale units; this version runs one for each geography.");
         }
 
+        if (options.Geographies.FirstOrDefault(pair => pair.Value.Stores[0].Postgres is not null) is { Key: { } ahead })
+        {
+            throw new StartupException($"geographies.{ahead}.stores[0].postgres: this version runs on SQLite only.");
+        }
+
         var node = new Node(options.Data, clock, loggers);
         try
         {
@@ -134,7 +139,7 @@ public sealed class Node : IAsyncDisposable
             ServerHost.CheckProduction(options, node._certificates);
             node._credential = Guarded(options.Data, () => NodeFiles.Credential(options.Data));
             MakeDirectory(options.Data);
-            await node.OpenUnits(options.Geographies.Select(pair => new ScaleUnitOptions(pair.Key, pair.Value.Stores[0].Sqlite) { RootKeyFile = pair.Value.RootKey }), cancel);
+            await node.OpenUnits(options.Geographies.Select(pair => new ScaleUnitOptions(pair.Key, pair.Value.Stores[0].Sqlite!) { RootKeyFile = pair.Value.RootKey }), cancel);
             node._host = await ServerHost.BuildProduction(options, await node.Compose(new ProductionOrigins(options), isDevelopment: false, cancel));
             node.WriteAdmin(null, [.. options.Geographies.Select(pair => AdminOriginOf(pair.Key, pair.Value.Administration))]);
             await node.Start(cancel);

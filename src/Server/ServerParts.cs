@@ -31,7 +31,7 @@ internal sealed record ServerParts
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>Whether the node takes requests; the server turns it.</summary>
-    public Readiness Readiness { get; init; } = new();
+    public Readiness Readiness { get; init; } = new(TimeProvider.System);
 
     /// <summary>Says where the log goes; without it nowhere. The framework's own lines start at Warning, ours at Information.</summary>
     public Action<ILoggingBuilder>? Logging { get; init; }

@@ -22,24 +22,58 @@ internal sealed class ErasureLedger : IDisposable
     /// <summary>The keys that were destroyed according to the ledger as it was opened.</summary>
     public IReadOnlyList<KeyName> Entries { get; }
 
+    /// <summary>Opens the ledger that one node writes.</summary>
     public static ErasureLedger Open(string path)
     {
-        var entries = new List<KeyName>();
-        var whole = 0L;
-        if (File.Exists(path))
+        var (entries, whole) = Read(path);
+        return new ErasureLedger(Append(path, whole), entries);
+    }
+
+    /// <summary>
+    /// Opens the ledger of several nodes: a directory that they share, in which each has a file of its own. So no node waits for another, and ledgers that
+    /// could not be shared are brought together by copying files.
+    /// </summary>
+    /// <param name="directory">The directory, made when it is not there.</param>
+    /// <param name="node">A name that no other node has, ever; its data directory is locked by it, so that no other process writes as this node.</param>
+    /// <exception cref="InvalidDataException">A file of any node is damaged.</exception>
+    /// <exception cref="IOException">The directory cannot be reached.</exception>
+    public static ErasureLedger OpenShared(string directory, string node)
+    {
+        SecretFile.CreateDirectory(directory);
+        var own = Path.Combine(directory, node + ".ledger");
+        var file = Append(own, Read(own).Whole);
+        try
         {
-            var text = File.ReadAllText(path);
-
-            // A line without its end was cut off by a crash: its key was not destroyed yet, or will be again.
-            var end = text.LastIndexOf('\n') + 1;
-            whole = Encoding.UTF8.GetByteCount(text.AsSpan(0, end));
-            entries.AddRange(text[..end].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Parse));
+            return new ErasureLedger(file, [.. Directory.EnumerateFiles(directory, "*.ledger").Order(StringComparer.Ordinal).SelectMany(path => Read(path).Entries)]);
         }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
 
+    private static FileStream Append(string path, long whole)
+    {
         var file = SecretFile.Open(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
         file.SetLength(whole);
         file.Seek(0, SeekOrigin.End);
-        return new ErasureLedger(file, entries);
+        return file;
+    }
+
+    private static (List<KeyName> Entries, long Whole) Read(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return ([], 0);
+        }
+
+        using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        var text = reader.ReadToEnd();
+
+        // A line without its end was cut off by a crash, or is being written: its key was not destroyed yet, or will be again.
+        var end = text.LastIndexOf('\n') + 1;
+        return ([.. text[..end].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Parse)], Encoding.UTF8.GetByteCount(text.AsSpan(0, end)));
     }
 
     /// <summary>Writes keys down, durably.</summary>

@@ -101,7 +101,7 @@ public sealed class DeclarationTests
         }
 
         using var provider = services.BuildServiceProvider();
-        return [.. ProductModules.All.SelectMany(module => module.Operations(provider)), .. HealthOperations.All(new Readiness())];
+        return [.. ProductModules.All.SelectMany(module => module.Operations(provider)), .. HealthOperations.All(new Readiness(TimeProvider.System))];
     }
 
     private sealed class NoOrigins : IResourceOrigins

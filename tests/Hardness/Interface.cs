@@ -92,7 +92,7 @@ internal static class Interface
         }
 
         var provider = services.BuildServiceProvider();
-        return [.. ProductModules.All.SelectMany(module => module.Operations(provider)), .. HealthOperations.All(new Readiness())];
+        return [.. ProductModules.All.SelectMany(module => module.Operations(provider)), .. HealthOperations.All(new Readiness(TimeProvider.System))];
     }
 
     private sealed class NoOrigins : IResourceOrigins

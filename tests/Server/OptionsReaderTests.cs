@@ -1,5 +1,8 @@
+using System.Runtime.Versioning;
+using System.Text.Json;
 using Domicile.Residency;
 using Domicile.Server;
+using Domicile.Tests.Support;
 
 namespace Domicile.Tests.Server;
 
@@ -98,6 +101,85 @@ public sealed class OptionsReaderTests : IDisposable
         {
             Assert.Contains(part, fault.Message, StringComparison.Ordinal);
         }
+    }
+
+    private static string OnPostgres(string postgres, string rootKey = "\"rootKey\": \"k\",") => $$"""
+        {
+          "data": "data",
+          "geographies": {
+            "Europe": {
+              "domain": "europe.example.org", {{rootKey}}
+              "stores": [ { "name": "eu-1", "postgres": { {{postgres}} } } ],
+              "certificates": [ { "certificate": "x", "key": "x" } ]
+            }
+          },
+          "listen": [ { "address": "0.0.0.0:443" } ]
+        }
+        """;
+
+    private const string Data = "\"data\": \"Host=localhost;Database=domicile;Username=domicile\"";
+    private const string Keys = "\"keys\": \"Host=localhost;Database=domicile_keys;Username=keys\"";
+    private const string Ledger = "\"erasureLedger\": \"e\"";
+
+    [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public void A_store_on_PostgreSQL_has_two_databases_whose_passwords_come_from_files_or_variables()
+    {
+        using var directory = new TemporaryDirectory();
+        File.WriteAllText(directory["password"], "pass word;\nnot this\n");
+        File.SetUnixFileMode(directory["password"], UnixFileMode.UserRead);
+        var options = Read(
+            OnPostgres($"{Data}, {Keys}, {Ledger}, \"dataPasswordFile\": {JsonSerializer.Serialize(directory["password"])}"),
+            ("DOMICILE__GEOGRAPHIES__EUROPE__STORES__0__POSTGRES__KEYS", "Host=localhost;Database=k;Username=u;Password=from-a-variable"));
+        var store = Assert.Single(options.Geographies[Geography.Parse("Europe")].Stores);
+        var (data, keys) = store.Postgres!.Addresses("here");
+        Assert.True(data.HasPassword && keys.HasPassword);
+        Assert.Equal(("domicile on localhost:5432", "k on localhost:5432"), (data.ToString(), keys.ToString()));
+        File.SetUnixFileMode(directory["password"], UnixFileMode.UserRead | UnixFileMode.OtherRead);
+        Assert.Contains("others may read", Assert.Throws<StartupException>(() => store.Postgres.Addresses("here")).Message, StringComparison.Ordinal);
+        File.Delete(directory["password"]);
+        Assert.Throws<StartupException>(() => store.Postgres.Addresses("here"));
+    }
+
+    [Theory]
+    [InlineData("\"data\": \"Host=localhost;Database=d;Username=u;Password=SECRET\"", "postgres.data has a password, which belongs in")]
+    [InlineData("\"data\": \"Host=localhost;Database=d;Username=u;Passwort=SECRET\"", "postgres.data is no connection string")]
+    [InlineData("\"data\": \"SECRET\"", "postgres.data is no connection string")]
+    [InlineData("\"data\": \"Database=d;Username=u\"", "postgres.data must name its Host")]
+    [InlineData("\"data\": \"Host=localhost;Username=u\"", "postgres.data must name its Database")]
+    [InlineData("\"data\": \"Host=localhost;Database=d\"", "postgres.data must name its Username")]
+    [InlineData("\"data\": \"Host=db.example.org;Database=d;Username=u\"", "postgres.data must have SSL Mode=VerifyFull")]
+    [InlineData("\"data\": \"Host=127.0.0.1,10.0.0.7;Database=d;Username=u;SSL Mode=Require\"", "postgres.data must have SSL Mode=VerifyFull")]
+    [InlineData("\"data\": \"Host=localhost;Database=d;Username=u;Target Session Attributes=standby\"", "postgres.data must have the Target Session Attributes primary")]
+    [InlineData("\"data\": \"Host=localhost,other:5433;Database=domicile_keys;Username=u;SSL Mode=VerifyFull\"", "postgres.data and geographies.Europe.stores[0].postgres.keys are one database")]
+    public void A_connection_that_cannot_be_right_is_told_without_its_secret(string data, string told)
+    {
+        var fault = Assert.Throws<StartupException>(() => Read(OnPostgres($"{data}, {Keys}, {Ledger}")));
+        Assert.Contains(told, fault.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("SECRET", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_store_is_on_one_engine_and_on_PostgreSQL_what_nodes_share_is_named()
+    {
+        var fault = Assert.Throws<StartupException>(() => Read(OnPostgres($"{Data}, {Keys}, {Ledger}", rootKey: "")));
+        Assert.Contains("geographies.Europe.rootKey is missing: with PostgreSQL it names a file that all nodes", fault.Message, StringComparison.Ordinal);
+        fault = Assert.Throws<StartupException>(() => Read(OnPostgres($"{Data}, {Keys}")));
+        Assert.Contains("postgres.erasureLedger is missing", fault.Message, StringComparison.Ordinal);
+        const string Sqlite = "DOMICILE__GEOGRAPHIES__EUROPE__STORES__0__SQLITE";
+        fault = Assert.Throws<StartupException>(() => Read(OnPostgres($"{Data}, {Keys}, {Ledger}"), (Sqlite, "directory")));
+        Assert.Contains("stores[0] must have either sqlite or postgres", fault.Message, StringComparison.Ordinal);
+        fault = Assert.Throws<StartupException>(() => Read(Least, ("DOMICILE__GEOGRAPHIES__EUROPE__STORES__0__NAME", "eu")));
+        Assert.Contains("stores[0] must have either sqlite or postgres", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_stores_share_no_database_and_no_erasure_ledger()
+    {
+        var second = "\"stores\": [ { \"name\": \"eu-2\", \"postgres\": { " + $"{Keys.Replace("keys\":", "data\":", StringComparison.Ordinal)}, \"keys\": \"Host=localhost;Database=more;Username=u\", {Ledger}" + " } }, ";
+        var fault = Assert.Throws<StartupException>(() => Read(OnPostgres($"{Data}, {Keys}, {Ledger}").Replace("\"stores\": [", second, StringComparison.Ordinal)));
+        Assert.Contains("the stores eu-2 and eu-1 have the database domicile_keys on localhost:5432", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("the stores eu-2 and eu-1 have one erasure ledger", fault.Message, StringComparison.Ordinal);
     }
 
     [Fact]

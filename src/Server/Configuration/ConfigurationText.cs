@@ -140,9 +140,11 @@ internal static class ConfigurationText
         {
             var setting = settings[i];
             Indent(text, inner).Append("// ").Append(setting.About.Text).Append(Notes(setting, defaults)).Append('\n');
-            Indent(text, inner).Append('"').Append(setting.Name).Append("\": ");
-            WriteValue(text, setting.Property.PropertyType, setting.About, setting.Property.GetValue(defaults), inner);
-            text.Append(i + 1 < settings.Count ? ",\n" : "\n");
+            var written = new StringBuilder();
+            Indent(written, inner).Append('"').Append(setting.Name).Append("\": ");
+            WriteValue(written, setting.Property.PropertyType, setting.About, setting.Property.GetValue(defaults), inner);
+            text.Append(setting.About.IsAlternative ? AsComment(written.ToString(), inner) : written);
+            text.Append(!setting.About.IsAlternative && settings.Skip(i + 1).Any(later => !later.About.IsAlternative) ? ",\n" : "\n");
         }
 
         Indent(text, depth).Append('}');
@@ -171,6 +173,8 @@ internal static class ConfigurationText
                 break;
         }
     }
+
+    private static string AsComment(string text, int depth) => string.Join('\n', text.Split('\n').Select(line => line.Insert(2 * depth, "// ")));
 
     private static string Notes(Setting setting, object defaults)
     {

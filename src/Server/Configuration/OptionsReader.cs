@@ -4,6 +4,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Domicile.Residency;
+using Domicile.Storage;
 
 namespace Domicile.Server;
 
@@ -280,7 +281,7 @@ internal sealed class OptionsReader
 
         if (value is string given)
         {
-            return ReadText(given, about, path);
+            return about is { IsConnection: true } ? ReadConnection(given, path, _fromVariables.Contains(node!)) : ReadText(given, about, path);
         }
 
         if (about is { Minimum: { } least, Maximum: { } most }
@@ -313,6 +314,16 @@ internal sealed class OptionsReader
         }
 
         return text;
+    }
+
+    private object? ReadConnection(string text, string path, bool isFromVariable)
+    {
+        if (!PostgresAddress.TryParse(text, out var address, out var fault))
+        {
+            return Fault(path, fault);
+        }
+
+        return address.HasPassword && !isFromVariable ? Fault(path, "has a password, which belongs in a password file or in the variable for this setting") : text;
     }
 
     private string? TextOf(JsonValue value, bool isText) => value.GetValueKind() switch

@@ -1,4 +1,5 @@
 using Domicile.Residency;
+using Domicile.Storage;
 
 namespace Domicile.Server;
 
@@ -24,9 +25,10 @@ internal sealed record ServeOptions
         {
             var (geography, options) = pair;
             var directory = Path.Combine(Data, geography.Slug);
+            var isShared = options.Stores.Any(store => store.Postgres is not null);
             return options with
             {
-                RootKey = options.RootKey ?? Path.Combine(directory, "root.key"),
+                RootKey = options.RootKey ?? (isShared ? null : Path.Combine(directory, "root.key")),
                 Stores = options.Stores.Count > 0 ? options.Stores : [new StoreOptions { Name = geography.Slug, Sqlite = directory }],
                 Administration = options.Administration with { Name = options.Administration.Name ?? $"admin.{options.Domain}" },
             };
@@ -55,13 +57,46 @@ internal sealed record ServeOptions
 
         faults.AddRange(Twice(Geographies.SelectMany(pair => pair.Value.Stores.Select(store => store.Name)), StringComparer.OrdinalIgnoreCase)
             .Select(name => $"the store name {name} is there twice. Give each store a name of its own."));
-        faults.AddRange(Twice(Geographies.SelectMany(pair => pair.Value.Stores.Select(store => Path.TrimEndingDirectorySeparator(store.Sqlite))), StringComparer.Ordinal)
+        foreach (var (geography, options) in Geographies)
+        {
+            faults.AddRange(options.Stores.SelectMany((store, i) => store.Faults($"geographies.{geography}.stores[{i}]")));
+            if (options.RootKey is null)
+            {
+                faults.Add($"geographies.{geography}.rootKey is missing: with PostgreSQL it names a file that all nodes of {geography} share, outside the databases and their backups.");
+            }
+        }
+
+        faults.AddRange(SharedDatabases());
+        faults.AddRange(Twice(Geographies.SelectMany(pair => pair.Value.Stores.Select(store => store.Sqlite).OfType<string>().Select(Path.TrimEndingDirectorySeparator)), StringComparer.Ordinal)
             .Select(directory => $"two stores have the directory {directory}. Give each store one of its own."));
-        faults.AddRange(Twice(Geographies.Select(pair => pair.Value.RootKey!), StringComparer.Ordinal)
+        faults.AddRange(Twice(Geographies.Select(pair => pair.Value.RootKey).OfType<string>(), StringComparer.Ordinal)
             .Select(path => $"two geographies have the root key {path}. Give each geography one of its own."));
         faults.AddRange(Twice(Listen.Select(listen => listen.Address.ToString()).Concat(Geographies.Select(pair => pair.Value.Administration.Listen.ToString())), StringComparer.Ordinal)
             .Select(address => $"{address} is to be listened on twice. Give each listener and each administration origin an address or port of its own."));
         return faults;
+    }
+
+    /// <summary>No database serves two scale units, and no erasure ledger two geographies.</summary>
+    private IEnumerable<string> SharedDatabases()
+    {
+        var stores = Geographies.SelectMany(pair => pair.Value.Stores).Where(store => store.Postgres is not null).ToList();
+        for (var i = 0; i < stores.Count; i++)
+        {
+            PostgresAddress[] mine = [.. new[] { stores[i].Postgres!.Data, stores[i].Postgres!.Keys }.Select(PostgresOptions.Read).OfType<PostgresAddress>()];
+            foreach (var other in stores.Skip(i + 1))
+            {
+                PostgresAddress[] others = [.. new[] { other.Postgres!.Data, other.Postgres!.Keys }.Select(PostgresOptions.Read).OfType<PostgresAddress>()];
+                foreach (var shared in mine.Where(address => others.Any(address.IsSameAs)))
+                {
+                    yield return $"the stores {stores[i].Name} and {other.Name} have the database {shared}. Give each store databases of its own.";
+                }
+
+                if (stores[i].Postgres!.ErasureLedger == other.Postgres!.ErasureLedger)
+                {
+                    yield return $"the stores {stores[i].Name} and {other.Name} have one erasure ledger. Give each store one of its own.";
+                }
+            }
+        }
     }
 
     /// <summary>The files of every certificate.</summary>

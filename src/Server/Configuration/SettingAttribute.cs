@@ -23,6 +23,12 @@ internal sealed class SettingAttribute(string text) : Attribute
     /// <summary>Whether the setting is a host name.</summary>
     public bool IsHostName { get; init; }
 
+    /// <summary>Whether the setting is a PostgreSQL connection. Its password comes from a variable or a file of its own, never from the configuration file.</summary>
+    public bool IsConnection { get; init; }
+
+    /// <summary>Whether the setting stands instead of another: the example shows it as a comment.</summary>
+    public bool IsAlternative { get; init; }
+
     /// <summary>The fewest elements of a list or map.</summary>
     public int AtLeast { get; init; }
 }
