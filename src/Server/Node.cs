@@ -122,16 +122,6 @@ public sealed class Node : IAsyncDisposable
 
     private static async Task<Node> StartProduction(ServeOptions options, TextWriter output, TimeProvider clock, ILoggerFactory loggers, CancellationToken cancel)
     {
-        if (options.Geographies.FirstOrDefault(pair => pair.Value.Stores.Count > 1) is { Key: { } crowded })
-        {
-            throw new StartupException($"geographies.{crowded}.stores names several scale units; this version runs one for each geography.");
-        }
-
-        if (options.Geographies.FirstOrDefault(pair => pair.Value.Stores[0].Postgres is not null) is { Key: { } ahead })
-        {
-            throw new StartupException($"geographies.{ahead}.stores[0].postgres: this version runs on SQLite only.");
-        }
-
         var node = new Node(options.Data, clock, loggers);
         try
         {
@@ -139,7 +129,7 @@ public sealed class Node : IAsyncDisposable
             ServerHost.CheckProduction(options, node._certificates);
             node._credential = Guarded(options.Data, () => NodeFiles.Credential(options.Data));
             MakeDirectory(options.Data);
-            await node.OpenUnits(options.Geographies.Select(pair => new ScaleUnitOptions(pair.Key, pair.Value.Stores[0].Sqlite!) { RootKeyFile = pair.Value.RootKey }), cancel);
+            await node.OpenUnits(options.Geographies.Keys.SelectMany(options.ScaleUnits), cancel);
             node._host = await ServerHost.BuildProduction(options, await node.Compose(new ProductionOrigins(options), isDevelopment: false, cancel));
             node.WriteAdmin(null, [.. options.Geographies.Select(pair => AdminOriginOf(pair.Key, pair.Value.Administration))]);
             await node.Start(cancel);
@@ -187,10 +177,19 @@ public sealed class Node : IAsyncDisposable
             {
                 throw new StartupException(refused.Message);
             }
+            catch (StoreUnavailableException away) when (options.Postgres is { } postgres)
+            {
+                throw new StartupException($"The store {options.Name} cannot be opened: {away.Message} Its databases are {postgres.Data} and {postgres.Keys}.", away);
+            }
             catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or StoreUnavailableException)
             {
                 throw Unusable(options.Directory, refused);
             }
+        }
+
+        foreach (var geography in _units.GroupBy(unit => unit.Options.Geography))
+        {
+            ScaleUnit.Join([.. geography]);
         }
     }
 
@@ -207,9 +206,16 @@ public sealed class Node : IAsyncDisposable
         }
 
         _services = services.BuildServiceProvider();
-        await AdministrationModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
+        await AdministrationModule.Prepare(_services, [.. _units.DistinctBy(unit => unit.Options.Geography).Select(unit => unit.Own)], cancel);
+        var readiness = new Readiness(_clock);
+        foreach (var unit in _units)
+        {
+            readiness.Watch(unit.Options.Geography, unit.Check);
+        }
+
         return new ServerParts
         {
+            Readiness = readiness,
             Operations = [.. ProductModules.All.SelectMany(module => module.Operations(_services))],
             Directory = _services.GetRequiredService<IResourceDirectory>(),
             UserTokens = _services.GetRequiredService<IUserTokens>(),

@@ -103,6 +103,30 @@ public sealed class ScaleUnit : IAsyncDisposable
         }
     }
 
+    /// <summary>How it is just now, as this node sees it.</summary>
+    public async ValueTask<ScaleUnitHealth> Check(CancellationToken cancel)
+    {
+        try
+        {
+            await Engine.Probe(cancel);
+            await KeyStore.Buckets(cancel);
+            return new ScaleUnitHealth(IsWritable: true, Feed.Follower?.Lag ?? TimeSpan.Zero);
+        }
+        catch (StoreUnavailableException)
+        {
+            return new ScaleUnitHealth(IsWritable: false, Feed.Follower?.Lag ?? TimeSpan.Zero);
+        }
+    }
+
+    /// <summary>Takes the scale units of one geography together: the first keeps the geography's own records.</summary>
+    public static void Join(IReadOnlyList<ScaleUnit> units)
+    {
+        foreach (var unit in units)
+        {
+            unit.Administration.Join(units);
+        }
+    }
+
     /// <summary>Stops the background work, finishes what was accepted, closes the files.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -220,7 +244,7 @@ public sealed class ScaleUnit : IAsyncDisposable
 
     private static async Task OpenPostgres(Parts parts, ScaleUnitOptions options, PostgresStore postgres, Catalogue catalogue, TimeProvider clock, CancellationToken cancel)
     {
-        var (rootKey, keys) = (RootKeyOf(options), parts.Keep(PostgresDatabase.Of(postgres.Keys)));
+        var (rootKey, keys) = (RootKeyOf(options), parts.Keep(PostgresDatabase.Of(postgres.Keys, postgres.Connections)));
         try
         {
             // The first node of an empty geography makes the root key; the others are given the same file. One after the other, so that no two make one.
@@ -241,8 +265,8 @@ public sealed class ScaleUnit : IAsyncDisposable
             throw PostgresFault.Unavailable(fault);
         }
 
-        parts.Ledger = parts.Keep(ErasureLedger.Open(LedgerOf(options)));
-        var engine = parts.Keep(await PostgresStoreEngine.Open(postgres.Data, catalogue, options.Geography, clock, cancel));
+        parts.Ledger = parts.Keep(ErasureLedger.OpenShared(postgres.ErasureLedger, NodeName(options.Directory)));
+        var engine = parts.Keep(await PostgresStoreEngine.Open(postgres.Data, postgres.Connections, catalogue, options.Geography, clock, cancel));
         parts.Engine = engine;
         parts.Start = engine.Start;
     }
@@ -250,6 +274,20 @@ public sealed class ScaleUnit : IAsyncDisposable
     private static string RootKeyOf(ScaleUnitOptions options) => options.RootKeyFile ?? Path.Combine(options.Directory, "root.key");
 
     private static string LedgerOf(ScaleUnitOptions options) => Path.Combine(options.Directory, "erasure.ledger");
+
+    /// <summary>The node's name, made at its first start and kept in its directory: no other node has it, ever.</summary>
+    private static string NodeName(string directory)
+    {
+        var path = Path.Combine(directory, "node");
+        if (!File.Exists(path))
+        {
+            SecretFile.Write(path, Encoding.ASCII.GetBytes($"{Guid.NewGuid():n}"));
+        }
+
+        return Guid.TryParseExact(File.ReadAllText(path).Trim(), "n", out var name)
+            ? $"{name:n}"
+            : throw new InvalidDataException($"{path} is damaged. Remove it: the node then gets a new name.");
+    }
 
     private void ForgetDeleted(IReadOnlyList<FeedEntry> entries)
     {

@@ -28,11 +28,13 @@ public sealed record ScaleUnitOptions(Geography Geography, string Directory)
     public TimeSpan SweepInterval { get; init; } = TimeSpan.FromMinutes(1);
 }
 
-/// <summary>The databases of a scale unit on PostgreSQL 15 or later, as Npgsql's connection strings; several hosts are the servers of one cluster.</summary>
+/// <summary>The databases of a scale unit on PostgreSQL 15 or later, and what its nodes share beside them.</summary>
 /// <param name="Data">The database of the records.</param>
 /// <param name="Keys">The database of the keys: another one, with its own and shorter backups.</param>
-public sealed record PostgresStore(string Data, string Keys)
+/// <param name="ErasureLedger">The directory in which every node writes which keys were destroyed.</param>
+public sealed record PostgresStore(PostgresAddress Data, PostgresAddress Keys, string ErasureLedger)
 {
-    /// <summary>Says nothing of what is in it: there are passwords.</summary>
-    public override string ToString() => nameof(PostgresStore);
+    /// <summary>Connections to each of the databases at most, 8 to 1,000.</summary>
+    /// <value>40.</value>
+    public int Connections { get; init; } = 40;
 }

@@ -135,32 +135,11 @@ internal sealed class History(StoreFixture fixture, int seed)
                 await Acknowledge(written, await PositionOf(mark, end));
             }
 
-        catch (Exception closed) when (closed is ObjectDisposedException or StoreUnavailableException)
-        {
-            // The store was closed in the middle of a read.
-        }
-    }
-
-    private async Task KeepInOrder(Random random)
-    {
-        try
-        {
-            if (random.Next(2) == 0)
-            {
-                var person = _people[random.Next(_people.Length)];
-                var mark = new Setting { Name = "erased", Part = Interlocked.Increment(ref _counter), Value = $"{person.Value}" };
-                var written = new Written([new OneChange("test.setting", Change.Inserted, [ColumnValue.Of(mark.Name), mark.Part], mark with { Version = 1 })], []);
-                var end = await Store.Feed.End(Cancel);
-                _begun.TryAdd(mark.Part, written);
-                Assert.Null(await fixture.Home.EraseSubject(person, b => b.Insert(mark), Cancel));
-                await Acknowledge(written, await PositionOf(mark, end));
-            }
-
-            await fixture.Unit.Housekeeping.Purge(Cancel);
+            await unit.Housekeeping.Purge(Cancel);
             fixture.Clock.Turn(TimeSpan.FromHours(random.Next(30)));
-            await fixture.Unit.Housekeeping.Sweep(Cancel);
-            await fixture.Unit.Housekeeping.TurnEpoch(Cancel);
-            await fixture.Unit.Housekeeping.Purge(Cancel);
+            await unit.Housekeeping.Sweep(Cancel);
+            await unit.Housekeeping.TurnEpoch(Cancel);
+            await unit.Housekeeping.Purge(Cancel);
         }
         catch (Exception closed) when (closed is ObjectDisposedException or StoreUnavailableException)
         {

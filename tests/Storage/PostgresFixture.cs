@@ -17,25 +17,27 @@ public sealed class PostgresFixture : StoreFixture
        
         """;
 
+    private readonly Dictionary<string, string> _connections = [];
     private PostgresStore? _databases;
+
+    /// <summary>The connection string of <c>data</c> or <c>keys</c>.</summary>
+    public string ConnectionTo(string database) => _connections[database];
 
     /// <summary>The databases, once opened.</summary>
     public PostgresStore Databases => _databases ?? throw new InvalidOperationException("Open it first.");
 
-    public override void Tamper(string sql) => Run(Databases.Data, sql);
+    public override void Tamper(string sql) => Run(_connections["data"], sql);
 
-    public override void TamperKeys(string sql) => Run(Databases.Keys, sql);
+    public override void TamperKeys(string sql) => Run(_connections["keys"], sql);
 
-    public override long KeyNumber(string sql) => Convert.ToInt64(Run(Databases.Keys, sql), System.Globalization.CultureInfo.InvariantCulture);
+    public override long KeyNumber(string sql) => Convert.ToInt64(Run(_connections["keys"], sql), System.Globalization.CultureInfo.InvariantCulture);
 
     public override async ValueTask DisposeAsync()
     {
         await base.DisposeAsync();
-        if (_databases is { } databases)
+        foreach (var connection in _connections.Values)
         {
-            var cluster = await PostgresCluster.Shared(CancellationToken.None);
-            await cluster.DropDatabase(databases.Data, CancellationToken.None);
-            await cluster.DropDatabase(databases.Keys, CancellationToken.None);
+            await (await PostgresCluster.Shared(CancellationToken.None)).DropDatabase(connection, CancellationToken.None);
         }
     }
 
@@ -47,8 +49,14 @@ public sealed class PostgresFixture : StoreFixture
     {
         var cancel = TestContext.Current.CancellationToken;
         var cluster = await PostgresCluster.Shared(cancel);
-        _databases ??= new PostgresStore(await cluster.NewDatabase("data", cancel), await cluster.NewDatabase("keys", cancel));
+        _databases ??= new PostgresStore(await Address(cluster, "data", cancel), await Address(cluster, "keys", cancel), Path.Combine(Directory, "ledgers"));
         return await OpenUnit(Options with { Postgres = _databases }, catalogue);
+    }
+
+    private async Task<PostgresAddress> Address(PostgresCluster cluster, string name, CancellationToken cancel)
+    {
+        var connection = _connections[name] = await cluster.NewDatabase(name, cancel);
+        return PostgresAddress.TryParse(connection, out var address, out var fault) ? address : throw new InvalidOperationException(fault);
     }
 
     private static object? Run(string database, string sql)

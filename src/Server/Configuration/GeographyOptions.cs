@@ -6,10 +6,10 @@ internal sealed record GeographyOptions
     [Setting("The domain below which the geography's resources have their hosts: resource contoso is contoso.DOMAIN. No two geographies share one.", IsHostName = true, Example = "\"europe.example.org\"")]
     public required string Domain { get; init; }
 
-    [Setting("The file of the root key, made when the geography is empty. Without it: root.key in the geography's directory below the data directory. Keep it out of every backup of the data.", IsPath = true, Example = "\"/etc/domicile/europe.root.key\"")]
+    [Setting("The file of the root key, made when the geography is empty. Without it: root.key in the geography's directory below the data directory. Further stores have theirs beside it, with the store's name behind a dot. Keep them out of every backup of the data.", IsPath = true, Example = "\"/etc/domicile/europe.root.key\"")]
     public string? RootKey { get; init; }
 
-    [Setting("The scale units of the geography. Without any: one, named as the geography, in its directory below the data directory.")]
+    [Setting("The scale units of the geography; the first keeps the geography's own records and stays the first. Without any: one, named as the geography, in its directory below the data directory.")]
     public IReadOnlyList<StoreOptions> Stores { get; init; } = [];
 
     [Setting("The certificates for names of this domain, and of no other geography's. The files are read again when they change.", AtLeast = 1)]

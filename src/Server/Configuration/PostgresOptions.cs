@@ -20,14 +20,14 @@ internal sealed record PostgresOptions
     [Setting("Directory in which every node writes which keys were destroyed, and reads what the others wrote before it serves a database that was restored. On storage that all nodes of the geography share, outside the databases and their backups.", IsPath = true, Example = "\"/srv/domicile/europe/erasures\"")]
     public required string ErasureLedger { get; init; }
 
-    [Setting("Connections to each of the two databases, at most.", Minimum = "4", Maximum = "1000")]
+    [Setting("Connections to each of the two databases, at most.", Minimum = "8", Maximum = "1000")]
     public int Connections { get; init; } = 40;
 
-    /// <summary>The two databases, with their passwords.</summary>
+    /// <summary>The store, with its passwords.</summary>
     /// <param name="place">Where in the configuration this is, for messages.</param>
     /// <exception cref="StartupException">A password file cannot be read, or others may read it.</exception>
-    public (PostgresAddress Data, PostgresAddress Keys) Addresses(string place) =>
-        (WithPassword(Data, DataPasswordFile, $"{place}.dataPasswordFile"), WithPassword(Keys, KeysPasswordFile, $"{place}.keysPasswordFile"));
+    public PostgresStore Store(string place) =>
+        new(WithPassword(Data, DataPasswordFile, $"{place}.dataPasswordFile"), WithPassword(Keys, KeysPasswordFile, $"{place}.keysPasswordFile"), ErasureLedger) { Connections = Connections };
 
     /// <summary>What is wrong between these settings.</summary>
     public IEnumerable<string> Faults(string place)

@@ -99,6 +99,25 @@ internal sealed record ServeOptions
         }
     }
 
+    /// <summary>The scale units of a geography, the first of which keeps the geography's own records.</summary>
+    /// <exception cref="StartupException">A password file cannot be read.</exception>
+    public IReadOnlyList<ScaleUnitOptions> ScaleUnits(Geography geography)
+    {
+        var options = Geographies[geography];
+        return
+        [
+            .. options.Stores.Select((store, i) => new ScaleUnitOptions(geography, store.Sqlite ?? Path.Combine(Data, geography.Slug, store.Name))
+            {
+                Name = store.Name,
+
+                // Each scale unit ends its epochs by itself, so each has keys of its own.
+                RootKeyFile = i == 0 ? options.RootKey : $"{options.RootKey}.{store.Name}",
+                TakesResources = store.TakesResources,
+                Postgres = store.Postgres?.Store($"geographies.{geography}.stores[{i}].postgres"),
+            }),
+        ];
+    }
+
     /// <summary>The files of every certificate.</summary>
     public IReadOnlyList<CertificateFiles> CertificateFiles() =>
         [.. Geographies.SelectMany(pair => pair.Value.Certificates.Select(files => new CertificateFiles(pair.Key, pair.Value.Domain, files.Certificate, files.Key)))];

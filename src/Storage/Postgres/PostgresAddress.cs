@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using Domicile.Storage.Postgres;
 using Npgsql;
 
 namespace Domicile.Storage;
@@ -73,9 +74,10 @@ public sealed class PostgresAddress
     /// <summary>Whether both are one database: the same name on a host that both have.</summary>
     public bool IsSameAs(PostgresAddress other) => Database == other.Database && Hosts.Intersect(other.Hosts).Any();
 
-    /// <summary>Opens a pool of connections to the primary.</summary>
+    /// <summary>Describes a pool of connections to the primary; nothing is connected yet.</summary>
     /// <param name="connections">Connections at most.</param>
-    public NpgsqlDataSource Open(int connections)
+    /// <param name="session">What every connection runs first.</param>
+    internal NpgsqlDataSource Open(int connections, string session)
     {
         var connection = new NpgsqlConnectionStringBuilder(_connection.ConnectionString)
         {
@@ -84,6 +86,13 @@ public sealed class PostgresAddress
             TargetSessionAttributes = null,
             IncludeErrorDetail = false,
             PersistSecurityInfo = false,
+            MaxAutoPrepare = 400,
+            AutoPrepareMinUsages = 2,
+            Enlist = false,
+            LogParameters = false,
+
+            // Back in the pool a connection keeps its session's settings; nothing else is left on it.
+            NoResetOnClose = true,
         };
 
         // What the operator did not say: a host that does not answer is given up soon, and one that was down is asked again soon.
@@ -91,7 +100,19 @@ public sealed class PostgresAddress
         Default("Cancellation Timeout", () => connection.CancellationTimeout = 1_000);
         Default("Host Recheck Seconds", () => connection.HostRecheckSeconds = 1);
         Default("Keepalive", () => connection.KeepAlive = 10);
+        Default("Command Timeout", () => connection.CommandTimeout = 2 * (int)PostgresDatabase.StatementLimit.TotalSeconds);
         var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString);
+        builder.UsePhysicalConnectionInitializer(
+            physical =>
+            {
+                using var command = new NpgsqlCommand(session, physical);
+                command.ExecuteNonQuery();
+            },
+            async physical =>
+            {
+                await using var command = new NpgsqlCommand(session, physical);
+                await command.ExecuteNonQueryAsync();
+            });
         return Hosts.Count > 1 ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary) : builder.Build();
 
         void Default(string name, Action set)

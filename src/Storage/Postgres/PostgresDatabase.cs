@@ -32,47 +32,12 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     }
 
     /// <summary>Describes a database; nothing is connected yet.</summary>
-    /// <param name="connectionString">As Npgsql reads it; several hosts are the servers of one cluster.</param>
-    /// <exception cref="InvalidDataException">It cannot be read.</exception>
-    public static PostgresDatabase Of(string connectionString)
+    /// <param name="address">Which.</param>
+    /// <param name="connections">Connections at most; half of them only read.</param>
+    public static PostgresDatabase Of(PostgresAddress address, int connections)
     {
-        NpgsqlConnectionStringBuilder settings;
-        try
-        {
-            settings = new NpgsqlConnectionStringBuilder(connectionString)
-            {
-                ApplicationName = "domicile",
-                MaxAutoPrepare = 400,
-                AutoPrepareMinUsages = 2,
-                CommandTimeout = 2 * (int)StatementLimit.TotalSeconds,
-                CancellationTimeout = 500,
-                KeepAlive = 10,
-                IncludeErrorDetail = false,
-                LogParameters = false,
-                Enlist = false,
-
-                // Back in the pool a connection keeps its session's settings; nothing else is left on it.
-                NoResetOnClose = true,
-            };
-        }
-        catch (Exception unreadable) when (unreadable is ArgumentException or FormatException)
-        {
-            // Its text may hold a password, so it is not repeated.
-            throw new InvalidDataException("A PostgreSQL connection string cannot be read: it is made of Name=Value pairs such as Host, Database, Username.");
-        }
-
-        if (!settings.ContainsKey("Timeout"))
-        {
-            settings.Timeout = 3;
-        }
-
-        if (!settings.ContainsKey("Host Recheck Seconds"))
-        {
-            settings.HostRecheckSeconds = 1;
-        }
-
-        settings.Remove("Target Session Attributes");
-        return new PostgresDatabase(MakeSource(settings, Session), MakeSource(settings, $"{Session}; SET default_transaction_read_only = on"));
+        var readers = connections / 2;
+        return new PostgresDatabase(address.Open(connections - readers, Session), address.Open(readers, $"{Session}; SET default_transaction_read_only = on"));
     }
 
     /// <summary>Where connections come from, for a store with its own way of trying again.</summary>
@@ -143,19 +108,6 @@ internal sealed class PostgresDatabase : IAsyncDisposable
                 await Task.Delay(RetryAfter * attempt, TimeProvider.System, cancel);
             }
         }
-    }
-
-    private static NpgsqlDataSource MakeSource(NpgsqlConnectionStringBuilder settings, string session)
-    {
-        var builder = new NpgsqlDataSourceBuilder(settings.ToString());
-        builder.UsePhysicalConnectionInitializer(connection => Run(connection, session), connection => RunAsync(connection, session));
-        return settings.Host?.Contains(',', StringComparison.Ordinal) == true ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary) : builder.Build();
-    }
-
-    private static void Run(NpgsqlConnection connection, string sql)
-    {
-        using var command = new NpgsqlCommand(sql, connection);
-        command.ExecuteNonQuery();
     }
 
     private static async Task RunAsync(NpgsqlConnection connection, string sql)

@@ -40,9 +40,9 @@ internal sealed class PostgresStoreEngine : IStoreEngine
     /// <summary>Opens a database, bringing it to the catalogue.</summary>
     /// <exception cref="SchemaMismatchException">It is not for this program.</exception>
     /// <exception cref="StoreUnavailableException">It does not answer.</exception>
-    public static async Task<PostgresStoreEngine> Open(string connectionString, Catalogue catalogue, Geography geography, TimeProvider clock, CancellationToken cancel)
+    public static async Task<PostgresStoreEngine> Open(PostgresAddress address, int connections, Catalogue catalogue, Geography geography, TimeProvider clock, CancellationToken cancel)
     {
-        var database = PostgresDatabase.Of(connectionString);
+        var database = PostgresDatabase.Of(address, connections);
         try
         {
             var (tables, start) = await PostgresSchema.Prepare(database, catalogue, geography, cancel);
