@@ -132,13 +132,13 @@ public sealed class OptionsReaderTests : IDisposable
             OnPostgres($"{Data}, {Keys}, {Ledger}, \"dataPasswordFile\": {JsonSerializer.Serialize(directory["password"])}"),
             ("DOMICILE__GEOGRAPHIES__EUROPE__STORES__0__POSTGRES__KEYS", "Host=localhost;Database=k;Username=u;Password=from-a-variable"));
         var store = Assert.Single(options.Geographies[Geography.Parse("Europe")].Stores);
-        var (data, keys) = store.Postgres!.Addresses("here");
+        var (data, keys, _) = store.Postgres!.Store("here");
         Assert.True(data.HasPassword && keys.HasPassword);
         Assert.Equal(("domicile on localhost:5432", "k on localhost:5432"), (data.ToString(), keys.ToString()));
         File.SetUnixFileMode(directory["password"], UnixFileMode.UserRead | UnixFileMode.OtherRead);
-        Assert.Contains("others may read", Assert.Throws<StartupException>(() => store.Postgres.Addresses("here")).Message, StringComparison.Ordinal);
+        Assert.Contains("others may read", Assert.Throws<StartupException>(() => store.Postgres.Store("here")).Message, StringComparison.Ordinal);
         File.Delete(directory["password"]);
-        Assert.Throws<StartupException>(() => store.Postgres.Addresses("here"));
+        Assert.Throws<StartupException>(() => store.Postgres.Store("here"));
     }
 
     [Theory]

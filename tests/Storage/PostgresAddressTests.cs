@@ -17,7 +17,7 @@ public sealed class PostgresAddressTests
         var connection = new NpgsqlConnectionStringBuilder(database) { Host = $"127.0.0.1:1,127.0.0.1:{cluster.Port}", TargetSessionAttributes = "primary" };
         Assert.True(PostgresAddress.TryParse(connection.ConnectionString, out var address, out var fault), fault);
         Assert.True(address.IsSameAs(Parsed(database)));
-        var source = address.Open(connections: 4);
+        var source = address.Open(connections: 4, "SET jit = off");
         await using (var ask = source.CreateCommand("SELECT current_setting('application_name'), inet_server_port()"))
         {
             await using var answer = await ask.ExecuteReaderAsync(Cancel);
