@@ -27,6 +27,9 @@ public sealed class ProductionServer : IAsyncLifetime
     /// <summary>Where connections come from a passthrough front only.</summary>
     public int FrontPort => Port + 1;
 
+    /// <summary>The certificate of the authority that all certificates are of.</summary>
+    public string Authority => _authority.CertificatePath;
+
     public string Data => _directory["data"];
 
     private string Configuration => _directory["domicile.json"];
