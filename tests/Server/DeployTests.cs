@@ -62,7 +62,7 @@ public sealed class DeployTests(ProductionServer server) : IClassFixture<Product
         Assert.NotEqual(a.Data, b.Data);
         Assert.Equal(a.Geographies[europe].RootKey, b.Geographies[europe].RootKey);
         Assert.Equal(a.Geographies[europe].Stores, b.Geographies[europe].Stores);
-        Assert.True(a.Geographies[europe].Stores[0].Postgres!.Addresses("a").Keys.HasPassword);
+        Assert.True(a.Geographies[europe].Stores[0].Postgres!.Store("a").Keys.HasPassword);
         Assert.Equal([9001, 9011], a.Listeners().Select(listener => listener.Address.Port));
         Assert.Equal([9002, 9012], b.Listeners().Select(listener => listener.Address.Port));
         using var certificates = ServerCertificates.FromFiles(a.CertificateFiles(), TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<ServerCertificates>.Instance);
