@@ -18,6 +18,7 @@ public sealed class ScaleUnit : IAsyncDisposable
     private readonly FileKeyProvider _provider;
     private readonly ErasureLedger _ledger;
     private readonly Sealer _sealer;
+    private readonly AuditScribe _scribe;
     private readonly BoundedCache<Guid, Home> _homes = new(8_192);
 
     private ScaleUnit(
@@ -43,6 +44,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         References = new ReferenceSource(clock);
         _sealer = new Sealer(options.Geography, Keys);
         Engine = engine;
+        _scribe = new AuditScribe(catalogue, engine, _sealer, options.Geography, clock);
         Feed = new Feed(Engine, clock);
         Housekeeping = new Housekeeping(this, log);
         Own = new Home { Geography = options.Geography, ResourceId = Guid.Empty, Unit = this, StoredAs = ResourceRef.Geography };
@@ -143,7 +145,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         await _lock.DisposeAsync();
     }
 
-    internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, _sealer, Feed, resource);
+    internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, _sealer, _scribe, Feed, resource);
 
     internal ScaleUnitAdministration? AdministrationFor(Home home) => home.ResourceId == Guid.Empty ? Administration : null;
 

@@ -58,7 +58,11 @@ internal enum WriteKind
 /// <param name="Version">The row version after the write; for a put the row must have the one before.</param>
 /// <param name="Otherwise">What to answer when the row is there already (insert), is not there, or has another version (put, delete). Null for a delete that may find nothing.</param>
 internal sealed record Write(
-    RecordKind Kind, WriteKind What, ColumnValue[] Key, ColumnValue[] Values, byte[]? Payload, long Version, Problem? Otherwise);
+    RecordKind Kind, WriteKind What, ColumnValue[] Key, ColumnValue[] Values, byte[]? Payload, long Version, Problem? Otherwise)
+{
+    /// <summary>Whether the row is one of the geography's own, whichever resource the plan is for: an audit entry outlives the resource.</summary>
+    public bool IsOfGeography { get; init; }
+}
 
 /// <summary>What became of a plan.</summary>
 /// <param name="Refused">Why nothing was written, or null.</param>

@@ -272,21 +272,22 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         {
             var table = _tables[write.Kind];
             var key = write.Key;
+            var resource = ResourceOf(plan, write);
             switch (write.What)
             {
                 case WriteKind.Insert:
-                    Insert(session, table, plan.Resource, write);
+                    Insert(session, table, resource, write);
                     break;
                 case WriteKind.Append:
-                    var place = Append(session, table, plan.Resource, write, now);
+                    var place = Append(session, table, resource, write, now);
                     key = [key[0], place.Arrival];
                     (appended ??= []).Add(place);
                     break;
                 case WriteKind.Put:
-                    Update(session, table, plan.Resource, write);
+                    Update(session, table, resource, write);
                     break;
                 default:
-                    if (!Delete(session, table, plan.Resource, write, now))
+                    if (!Delete(session, table, resource, write, now))
                     {
                         continue;
                     }
@@ -296,9 +297,9 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
             var change = write.What switch { WriteKind.Put => Change.Put, WriteKind.Delete => Change.Deleted, _ => Change.Inserted };
             session.Prepare(AddToFeed)
-                .Bind(1, now).Bind(2, plan.Resource).Bind(3, table.Number).Bind(4, (long)change).Bind(5, FeedKey.Write(key)).Bind(6, write.Version).Run();
+                .Bind(1, now).Bind(2, resource).Bind(3, table.Number).Bind(4, (long)change).Bind(5, FeedKey.Write(key)).Bind(6, write.Version).Run();
             position = SQLitePCL.raw.sqlite3_last_insert_rowid(session.Connection.Handle!);
-            entries.Add(new FeedEntry(position, DateTimeOffset.FromUnixTimeMilliseconds(now), plan.Resource, table.Kind, change, key, write.Version));
+            entries.Add(new FeedEntry(position, DateTimeOffset.FromUnixTimeMilliseconds(now), resource, table.Kind, change, key, write.Version));
         }
 
         if (!plan.Erased.IsNone)
@@ -350,7 +351,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     private Problem? RefusalOf(SqliteSession session, Plan plan, Write write)
     {
         var table = _tables[write.Kind];
-        var resource = plan.Resource;
+        var resource = ResourceOf(plan, write);
         if (write.What != WriteKind.Delete && table.People.Any(person => _heads.IsErased(write.Values[person].Number)))
         {
             return StorageProblems.Gone;
@@ -381,6 +382,8 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         }
     }
 
+    private static long ResourceOf(Plan plan, Write write) => write.IsOfGeography ? ResourceRef.Geography.Number : plan.Resource;
+
     /// <summary>Whether what the record belongs to is there, or comes with the same batch.</summary>
     private bool HasParent(SqliteSession session, Plan plan, Write write)
     {
@@ -390,7 +393,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         }
 
         return (plan.Lock is { } root && root.Kind == parent && root.Id == id)
-            || _heads.Exists(session, _tables[parent], id, plan.Resource)
+            || _heads.Exists(session, _tables[parent], id, ResourceOf(plan, write))
             || plan.Writes.Any(other => other.What == WriteKind.Insert && other.Kind == parent && other.Key[0].Number == id);
     }
 

@@ -1,0 +1,98 @@
+using Dapper;
+using Domicile.Residency;
+using Domicile.Storage;
+
+namespace Domicile.Modules.Audit;
+
+/// <summary>The queries of the audit log that are no look-up by key. All are over the geography's own records.</summary>
+internal static class AuditStore
+{
+    /// <summary>Entries in one query at most.</summary>
+    public const int EntriesMax = 500;
+
+    private const string LeavesOfDay =
+        """
+        SELECT entry AS Entry, act AS Act, at AS At, commitment AS Commitment
+        FROM audit_entry WHERE resource = @resource AND day = @day AND entry IN @entries
+        """;
+
+    /// <summary>Keys rise with time and so do tiles, nearly: the tile is among the first that end after the key.</summary>
+    private const string TilesOfEntry =
+        """
+        SELECT log AS Log, number AS Number
+        FROM (SELECT log, number, first_entry FROM audit_tile WHERE resource = @resource AND level = 0 AND last_entry >= @entry ORDER BY last_entry LIMIT @window) AS later
+        WHERE first_entry <= @entry
+        """;
+
+    private const string NextEntries =
+        """
+        SELECT day AS Day, entry AS Entry FROM audit_entry
+        WHERE resource = @resource AND (day, entry) > (@day, @entry) ORDER BY day, entry LIMIT @take
+        """;
+
+    private const int NearWindow = 1_024;
+
+    /// <summary>What is hashed of some entries. An entry whose day has expired, or that somebody took away, is missing from the answer.</summary>
+    public static async ValueTask<Dictionary<EntryKey, AuditLeaf>> Leaves(Home home, IEnumerable<EntryKey> keys, CancellationToken cancel)
+    {
+        var leaves = new Dictionary<EntryKey, AuditLeaf>();
+        foreach (var day in keys.GroupBy(key => key.Day))
+        {
+            foreach (var some in day.Chunk(EntriesMax))
+            {
+                var asked = new { resource = home.Resource.Number, day = day.Key, entries = some.Select(key => key.Entry).ToArray() };
+                foreach (var row in await home.Store.Query(connection => connection.Query<LeafRow>(LeavesOfDay, asked).AsList(), cancel))
+                {
+                    leaves[new EntryKey(day.Key, row.Entry)] = new AuditLeaf(DateTimeOffset.FromUnixTimeMilliseconds(row.At), checked((int)row.Act), row.Commitment);
+                }
+            }
+        }
+
+        return leaves;
+    }
+
+    /// <summary>The tiles that may have an entry: near its place in time, or, when asked to, wherever they are.</summary>
+    public static ValueTask<List<TileKey>> TilesOf(Home home, long entry, bool everywhere, CancellationToken cancel) =>
+        home.Store.Query(
+            connection => connection.Query<TileKey>(TilesOfEntry, new { resource = home.Resource.Number, entry, window = everywhere ? long.MaxValue : NearWindow }).AsList(),
+            cancel);
+
+    /// <summary>Entries after one, in the order of their keys.</summary>
+    public static ValueTask<List<EntryKey>> EntriesAfter(Home home, EntryKey after, int take, CancellationToken cancel) =>
+        home.Store.Query(
+            connection => connection.Query<EntryKey>(NextEntries, new { resource = home.Resource.Number, day = after.Day, entry = after.Entry, take }).AsList(),
+            cancel);
+
+    private sealed record LeafRow
+    {
+        public long Entry { get; init; }
+
+        public long Act { get; init; }
+
+        public long At { get; init; }
+
+        public byte[] Commitment { get; init; } = [];
+    }
+}
+
+/// <summary>Names an entry.</summary>
+internal readonly record struct EntryKey
+{
+    public EntryKey(long day, long entry)
+    {
+        Day = day;
+        Entry = entry;
+    }
+
+    public long Day { get; init; }
+
+    public long Entry { get; init; }
+}
+
+/// <summary>Names a tile of leaves.</summary>
+internal readonly record struct TileKey
+{
+    public long Log { get; init; }
+
+    public long Number { get; init; }
+}
