@@ -24,6 +24,8 @@ public sealed class Batch
 
     internal SubjectRef Erased { get; private set; }
 
+    internal AuditedAct? AuditedWrites { get; private set; }
+
     internal IReadOnlyList<Check> Checks => _checks;
 
     internal IReadOnlyList<Unsealed> Writes => _writes;
@@ -107,6 +109,16 @@ public sealed class Batch
     public Batch Audit(AuditNote note)
     {
         (_notes ??= []).Add(note);
+        return this;
+    }
+
+    /// <summary>
+    /// Writes into the geography's audit log that the act was done, by a digest of what this batch writes. Who and what are in those records, and go with them.
+    /// For acts by the thousand: the batches of one flush share one row of the log.
+    /// </summary>
+    public Batch AuditWrites(AuditedAct act)
+    {
+        AuditedWrites = act;
         return this;
     }
 

@@ -34,7 +34,11 @@ public readonly record struct FeedPosition(long Epoch, long Number);
 /// <param name="Entries">Entries after the position that was asked for, in order.</param>
 /// <param name="Horizon">Entries up to here were trimmed.</param>
 /// <param name="End">The last position.</param>
-internal sealed record FeedPage(IReadOnlyList<FeedEntry> Entries, FeedPosition Horizon, FeedPosition End);
+internal sealed record FeedPage(IReadOnlyList<FeedEntry> Entries, FeedPosition Horizon, FeedPosition End)
+{
+    /// <summary>The position up to which a reader of some kinds has seen everything.</summary>
+    public long Through { get; init; }
+}
 
 /// <summary>What the store allocated for an appended record.</summary>
 /// <param name="Sequence">Its gapless position.</param>

@@ -52,7 +52,9 @@ public sealed class HomeStore
                 writes[i] = write;
             }
 
-            var outcome = await _engine.Commit(new Plan(Resource.Number, batch.RootLock, batch.Checks, writes) { Erased = batch.Erased }, cancel);
+            var audited = batch.AuditedWrites is { } act ? await _scribe.Digest(act, writes, cancel) : null;
+            var plan = new Plan(Resource.Number, batch.RootLock, batch.Checks, writes) { Erased = batch.Erased, Audited = audited };
+            var outcome = await _engine.Commit(plan, cancel);
             return new Outcome(outcome.Refused, outcome.Position, outcome.Appended);
         }
         catch (StoreUnavailableException)

@@ -50,4 +50,5 @@ public sealed record RetentionRule
 [JsonSerializable(typeof(RetentionRule))]
 [JsonSerializable(typeof(AuditDay))]
 [JsonSerializable(typeof(AuditEntry))]
+[JsonSerializable(typeof(AuditGroup))]
 public sealed partial class StorageRecords : JsonSerializerContext;

@@ -24,8 +24,26 @@ internal sealed record ActReply(int Number, string Name, string Meaning, string 
 internal sealed record ActList(IReadOnlyList<ActReply> Value);
 
 /// <summary>An entry: the leaf, and what is still there of it. The content is a text of JSON, because it is its bytes that are committed to.</summary>
-internal sealed record EntryReply(
-    long Index, string Leaf, string? Entry, string? At, string? Act, int? ActNumber, string? Commitment, string? Salt, string? Content, string? Withheld);
+internal sealed record EntryReply(long Index, string Leaf, string Entry)
+{
+    public string? At { get; init; }
+
+    public string? Act { get; init; }
+
+    public int? ActNumber { get; init; }
+
+    public string? Commitment { get; init; }
+
+    public string? Salt { get; init; }
+
+    public string? Content { get; init; }
+
+    /// <summary>The record that a digest is of: kind, number of the resource, key.</summary>
+    public string? Of { get; init; }
+
+    /// <summary>Why there is no content: <c>closed</c>, <c>erased</c>, <c>expired</c>, or <c>digest</c>.</summary>
+    public string? Withheld { get; init; }
+}
 
 /// <summary>A page of entries.</summary>
 internal sealed record EntryList(IReadOnlyList<EntryReply> Value, string? NextLink);

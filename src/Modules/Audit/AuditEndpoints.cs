@@ -105,7 +105,7 @@ internal sealed class AuditEndpoints(AuditLogs logs)
             var tile = await tree.Tile(0, at / MerkleTile.Width, cancel) ?? throw new InvalidDataException("A tile of the audit log is missing.");
             var first = (int)(at % MerkleTile.Width);
             var count = (int)Math.Min(end - at, MerkleTile.Width - first);
-            entries.AddRange(open ? await Opened(audit.Home, tile, first, count, cancel) : await Closed(audit.Home, tile, first, count, cancel));
+            entries.AddRange(await Read(audit.Home, tile, first, count, open, cancel));
             at += count;
         }
 
@@ -122,8 +122,8 @@ internal sealed class AuditEndpoints(AuditLogs logs)
         }
 
         var audit = logs.Of(call.Geography);
-        if (!long.TryParse(call.Route("entry"), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var entry)
-            || await AuditTree.Find(audit.Home, entry, new Dictionary<TileKey, AuditTile>(), cancel) is not var (number, index)
+        if (!TryName(call.Route("entry"), out var entry, out var ordinal)
+            || await AuditTree.Find(audit.Home, entry, ordinal, new Dictionary<TileKey, AuditTile>(), cancel) is not var (number, index)
             || await audit.Find(number, cancel) is not { } log)
         {
             return AuditProblems.NoEntry;
@@ -139,10 +139,10 @@ internal sealed class AuditEndpoints(AuditLogs logs)
         var tile = (await tree.Tile(0, index / MerkleTile.Width, cancel))!;
         var reply = new InclusionReply(
             number,
-            Name(entry),
+            Name(tile.KeyOf((int)(index % MerkleTile.Width))),
             index,
             size,
-            Convert.ToBase64String(LeafOf(tile, (int)(index % MerkleTile.Width))),
+            Convert.ToBase64String(tile.HashOf((int)(index % MerkleTile.Width))),
             Convert.ToBase64String(await tree.Root(size, cancel)),
             [.. (await tree.Inclusion(index, size, cancel)).Select(Convert.ToBase64String)]);
         return Reply.Json(200, reply, AuditJson.Default.InclusionReply);
@@ -195,44 +195,63 @@ internal sealed class AuditEndpoints(AuditLogs logs)
             newest?.Note);
     }
 
-    private static async ValueTask<IEnumerable<EntryReply>> Closed(Home home, AuditTile tile, int first, int count, CancellationToken cancel)
+    private static async ValueTask<IEnumerable<EntryReply>> Read(Home home, AuditTile tile, int first, int count, bool open, CancellationToken cancel)
     {
-        var keys = Enumerable.Range(first, count).Select(at => KeyOf(tile, at)).ToList();
-        var leaves = await AuditStore.Leaves(home, keys, cancel);
-        return keys.Select((key, i) => EntryOf(tile, first + i, key, leaves.GetValueOrDefault(key), null, null, leaves.ContainsKey(key) ? "closed" : "expired"));
-    }
-
-    private static async ValueTask<IEnumerable<EntryReply>> Opened(Home home, AuditTile tile, int first, int count, CancellationToken cancel)
-    {
+        var keys = Enumerable.Range(first, count).Select(tile.KeyOf).ToList();
+        var closed = open ? [] : await AuditStore.Leaves(home, keys.Where(key => key.Ordinal < 0), cancel);
         var replies = new List<EntryReply>(count);
-        for (var at = first; at < first + count; at++)
+        (long Entry, AuditGroup? Found)? group = null;
+        for (var i = 0; i < count; i++)
         {
-            var key = KeyOf(tile, at);
-            var entry = await home.Store.Get<AuditEntry>([key.Day, key.Entry], cancel);
-            var withheld = entry is null ? "expired" : entry.Content is null || entry.Salt is null ? "erased" : null;
-            replies.Add(EntryOf(tile, at, key, entry?.Leaf, entry?.Salt, entry?.Content, withheld));
+            var (key, reply) = (keys[i], Bare(tile, first + i));
+            if (key.Ordinal >= 0)
+            {
+                group = group is { } same && same.Entry == key.Entry ? group : (key.Entry, await home.Store.Get<AuditGroup>([key.Day, key.Entry], cancel));
+                reply = group.Value.Found is { } found ? With(reply, found.Leaf(key.Ordinal)) with { Withheld = "digest", Of = Name(found.ReadRecords().ElementAt(key.Ordinal)) } : reply;
+            }
+            else if (open)
+            {
+                reply = await home.Store.Get<AuditEntry>([key.Day, key.Entry], cancel) is { } entry ? Opened(reply, entry) : reply;
+            }
+            else if (closed.TryGetValue(key, out var leaf))
+            {
+                reply = With(reply, leaf) with { Withheld = "closed" };
+            }
+
+            replies.Add(reply);
         }
 
         return replies;
     }
 
-    private static EntryReply EntryOf(AuditTile tile, int at, EntryKey key, AuditLeaf? leaf, byte[]? salt, string? content, string? withheld) => new(
-        (tile.Number * MerkleTile.Width) + at,
-        Convert.ToBase64String(LeafOf(tile, at)),
-        Name(key.Entry),
-        leaf?.At.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture),
-        leaf is null ? null : AuditedAct.NameOf(leaf.Act),
-        leaf?.Act,
-        leaf is null ? null : Convert.ToBase64String(leaf.Commitment),
-        salt is null ? null : Convert.ToBase64String(salt),
-        content,
-        withheld);
+    /// <summary>What is left of an entry when its day has expired: its place.</summary>
+    private static EntryReply Bare(AuditTile tile, int at) => new((tile.Number * MerkleTile.Width) + at, Convert.ToBase64String(tile.HashOf(at)), Name(tile.KeyOf(at))) { Withheld = "expired" };
 
-    private static EntryKey KeyOf(AuditTile tile, int at) => new(tile.Days[at], tile.Entries[at]);
+    private static EntryReply With(EntryReply bare, AuditLeaf leaf) => bare with
+    {
+        At = leaf.At.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture),
+        Act = AuditedAct.NameOf(leaf.Act),
+        ActNumber = leaf.Act,
+        Commitment = Convert.ToBase64String(leaf.Commitment),
+    };
 
-    private static byte[] LeafOf(AuditTile tile, int at) => tile.Hashes[(at * MerkleHash.Bytes)..((at + 1) * MerkleHash.Bytes)];
+    private static EntryReply Opened(EntryReply bare, AuditEntry entry) =>
+        entry.Content is { } content && entry.Salt is { } salt
+            ? With(bare, entry.Leaf) with { Salt = Convert.ToBase64String(salt), Content = content, Withheld = null }
+            : With(bare, entry.Leaf) with { Withheld = "erased" };
 
-    private static string Name(long entry) => entry.ToString("x16", CultureInfo.InvariantCulture);
+    private static string Name(EntryKey key) =>
+        key.Ordinal < 0 ? key.Entry.ToString("x16", CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{key.Entry:x16}-{key.Ordinal}");
+
+    private static string Name(AuditedRecord record) => string.Create(CultureInfo.InvariantCulture, $"{record.Kind} {record.Resource} {Convert.ToHexStringLower(record.Key)}");
+
+    private static bool TryName(string name, out long entry, out int ordinal)
+    {
+        var parts = name.Split('-', 2);
+        ordinal = -1;
+        return long.TryParse(parts[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out entry)
+            & (parts.Length == 1 || int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out ordinal));
+    }
 
     private static Problem? Number(Call call, string name, out long? number)
     {

@@ -12,6 +12,7 @@ public sealed class AuditModule : IModule
     public void Describe(Catalogue catalogue) => catalogue
         .Add<AuditDay>(StorageRecords.Default)
         .Add<AuditEntry>(StorageRecords.Default)
+        .Add<AuditGroup>(StorageRecords.Default)
         .Add<AuditLog>(AuditRecords.Default)
         .Add<AuditTile>(AuditRecords.Default)
         .Add<StoredCheckpoint>(AuditRecords.Default)

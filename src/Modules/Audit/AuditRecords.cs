@@ -71,7 +71,22 @@ internal sealed record AuditTile
 
     /// <summary>The keys of its entries, in order; empty above the leaves.</summary>
     public required IReadOnlyList<long> Entries { get; init; }
+
+    /// <summary>Which of their group they are, in order; −1 for an entry of its own.</summary>
+    public required IReadOnlyList<int> Ordinals { get; init; }
+
+    /// <summary>The entry at a place.</summary>
+    public EntryKey KeyOf(int at) => new(Days[at], Entries[at], Ordinals[at]);
+
+    /// <summary>The hash at a place.</summary>
+    public byte[] HashOf(int at) => Hashes[(at * MerkleHash.Bytes)..((at + 1) * MerkleHash.Bytes)];
 }
+
+/// <summary>Names an entry of the log.</summary>
+/// <param name="Day">Its day.</param>
+/// <param name="Entry">The entry, or the group that it is in.</param>
+/// <param name="Ordinal">Which of its group; −1 for an entry of its own.</param>
+internal readonly record struct EntryKey(long Day, long Entry, int Ordinal);
 
 /// <summary>A signed checkpoint of the log.</summary>
 [Record("audit.checkpoint", DataCategory.Audit, Retention.FixedAge, AgeDays = 400, Note = "Hashes and signatures; nothing of a person.")]

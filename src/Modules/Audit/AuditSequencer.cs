@@ -19,7 +19,7 @@ internal sealed partial class AuditSequencer(Home home, TimeProvider clock, ILog
     private const int PositionEvery = 5_000;
 
     private const int Attempts = 8;
-    private const string Reader = "audit log";
+    private readonly RecordKind[] _kinds = [home.Administration!.Catalogue.Of<AuditEntry>(), home.Administration.Catalogue.Of<AuditGroup>()];
     private readonly SemaphoreSlim _one = new(1, 1);
 
     /// <summary>The current log; null before the first entry was looked for.</summary>
@@ -84,47 +84,49 @@ internal sealed partial class AuditSequencer(Home home, TimeProvider clock, ILog
             return current;
         }
 
-        var pending = new List<EntryKey>();
+        var pending = new Pending();
         var at = new FeedPosition(current.FeedEpoch, current.FeedPosition);
-        await foreach (var item in feed.Tail(Reader, at, cancel))
+        while (at.Number < end.Number)
         {
-            if (item is FeedItem.Resync resync)
+            if (await feed.Read(at, _kinds, cancel) is not var (entries, through))
             {
-                return await AppendMissing(current, resync.Position, cancel);
+                return await AppendMissing(current, await feed.End(cancel), cancel);
             }
 
-            var (entry, position) = (FeedItem.Changed)item;
-            at = position;
-            if (entry.Change == Change.Inserted && entry.Kind.ClrType == typeof(AuditEntry))
+            foreach (var entry in entries.Where(entry => entry.Change == Change.Inserted))
             {
-                pending.Add(new EntryKey(entry.Key[0].Number, entry.Key[1].Number));
+                if (entry.Kind.ClrType == typeof(AuditEntry))
+                {
+                    pending.Add(new EntryKey(entry.Key[0].Number, entry.Key[1].Number, -1), null);
+                }
+                else if (entry.Kind.ClrType == typeof(AuditGroup))
+                {
+                    await Expand(pending, entry.Key[0].Number, entry.Key[1].Number, cancel);
+                }
+
+                if (pending.Count >= PieceLeaves)
+                {
+                    current = await Append(current, pending, at with { Number = entry.Position }, cancel);
+                    pending = new Pending();
+                }
             }
 
-            if (pending.Count == PieceLeaves)
-            {
-                current = await Append(current, pending, at, cancel);
-                pending.Clear();
-            }
-
-            if (at.Number >= end.Number)
-            {
-                break;
-            }
+            at = through;
         }
 
         return pending.Count > 0 || at.Number - current.FeedPosition >= PositionEvery ? await Append(current, pending, at, cancel) : current;
     }
 
-    private async Task<AuditLog> Append(AuditLog current, List<EntryKey> keys, FeedPosition at, CancellationToken cancel)
+    private async Task<AuditLog> Append(AuditLog current, Pending pending, FeedPosition at, CancellationToken cancel)
     {
-        var leaves = await AuditStore.Leaves(home, keys, cancel);
+        var rows = await AuditStore.Leaves(home, pending.Leaves.Where(leaf => leaf.Hash is null).Select(leaf => leaf.Key), cancel);
         var drafts = new TileDrafts(new AuditTree(home, current.Number), current.Number);
         var size = current.Size;
-        foreach (var key in keys)
+        foreach (var (key, known) in pending.Leaves)
         {
-            if (leaves.TryGetValue(key, out var leaf))
+            if ((known ?? rows.GetValueOrDefault(key)?.Hash()) is { } hash)
             {
-                await drafts.Append(size++, leaf.Hash(), key, cancel);
+                await drafts.Append(size++, hash, key, cancel);
             }
             else
             {
@@ -144,29 +146,55 @@ internal sealed partial class AuditSequencer(Home home, TimeProvider clock, ILog
         return next with { Version = current.Version + 1 };
     }
 
+    private async Task Expand(Pending pending, long day, long group, CancellationToken cancel)
+    {
+        if (await home.Store.Get<AuditGroup>([day, group], cancel) is not { } found)
+        {
+            LogMissing(home.Geography.Name, group);
+            return;
+        }
+
+        for (var i = 0; i < found.Count; i++)
+        {
+            pending.Add(new EntryKey(day, group, i), found.Leaf(i).Hash());
+        }
+    }
+
     /// <summary>Entries of which the feed no longer tells: those that are in no tile of any log.</summary>
     private async Task<AuditLog> AppendMissing(AuditLog current, FeedPosition at, CancellationToken cancel)
     {
-        var known = new Dictionary<TileKey, AuditTile>();
-        var after = new EntryKey(long.MinValue, long.MinValue);
         var start = new FeedPosition(current.FeedEpoch, current.FeedPosition);
-        while (await AuditStore.EntriesAfter(home, after, AuditStore.EntriesMax, cancel) is { Count: > 0 } some)
+        foreach (var groups in (bool[])[false, true])
         {
-            var missing = new List<EntryKey>();
-            foreach (var key in some)
+            var known = new Dictionary<TileKey, AuditTile>();
+            var after = new RowKey { Day = long.MinValue, Entry = long.MinValue };
+            while (await AuditStore.RowsAfter(home, groups, after, cancel) is { Count: > 0 } rows)
             {
-                if (await AuditTree.Find(home, key.Entry, known, cancel) is null)
+                var missing = new Pending();
+                foreach (var row in rows)
                 {
-                    missing.Add(key);
-                }
-            }
+                    if (await AuditTree.Find(home, row.Entry, groups ? 0 : -1, known, cancel) is not null)
+                    {
+                        continue;
+                    }
 
-            known.Clear();
-            current = missing.Count > 0 ? await Append(current, missing, start, cancel) : current;
-            after = some[^1];
+                    if (groups)
+                    {
+                        await Expand(missing, row.Day, row.Entry, cancel);
+                    }
+                    else
+                    {
+                        missing.Add(new EntryKey(row.Day, row.Entry, -1), null);
+                    }
+                }
+
+                known.Clear();
+                current = missing.Count > 0 ? await Append(current, missing, start, cancel) : current;
+                after = rows[^1];
+            }
         }
 
-        return await Append(current, [], at, cancel);
+        return await Append(current, new Pending(), at, cancel);
     }
 
     private async Task<AuditLog> Begin(FeedPosition end, CancellationToken cancel)
@@ -192,6 +220,16 @@ internal sealed partial class AuditSequencer(Home home, TimeProvider clock, ILog
         {
             throw refused == StorageProblems.Changed || refused == StorageProblems.Exists ? new OvertakenException() : new StoreUnavailableException(refused.Title);
         }
+    }
+
+    /// <summary>Leaves on their way into the tree, in order; those of groups with their hash.</summary>
+    private sealed class Pending
+    {
+        public List<(EntryKey Key, byte[]? Hash)> Leaves { get; } = [];
+
+        public int Count => Leaves.Count;
+
+        public void Add(EntryKey key, byte[]? hash) => Leaves.Add((key, hash));
     }
 
     [LoggerMessage(3201, LogLevel.Warning, "{Geography}: a new audit log begins. The one before was known to have {Known} entries; the store has {Present}")]

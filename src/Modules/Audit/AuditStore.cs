@@ -30,6 +30,12 @@ internal static class AuditStore
         WHERE resource = @resource AND (day, entry) > (@day, @entry) ORDER BY day, entry LIMIT @take
         """;
 
+    private const string NextGroups =
+        """
+        SELECT day AS Day, entry AS Entry FROM audit_group
+        WHERE resource = @resource AND (day, entry) > (@day, @entry) ORDER BY day, entry LIMIT @take
+        """;
+
     private const int NearWindow = 1_024;
 
     /// <summary>What is hashed of some entries. An entry whose day has expired, or that somebody took away, is missing from the answer.</summary>
@@ -43,7 +49,7 @@ internal static class AuditStore
                 var asked = new { resource = home.Resource.Number, day = day.Key, entries = some.Select(key => key.Entry).ToArray() };
                 foreach (var row in await home.Store.Query(connection => connection.Query<LeafRow>(LeavesOfDay, asked).AsList(), cancel))
                 {
-                    leaves[new EntryKey(day.Key, row.Entry)] = new AuditLeaf(DateTimeOffset.FromUnixTimeMilliseconds(row.At), checked((int)row.Act), row.Commitment);
+                    leaves[new EntryKey(day.Key, row.Entry, -1)] = new AuditLeaf(DateTimeOffset.FromUnixTimeMilliseconds(row.At), checked((int)row.Act), row.Commitment);
                 }
             }
         }
@@ -57,10 +63,11 @@ internal static class AuditStore
             connection => connection.Query<TileKey>(TilesOfEntry, new { resource = home.Resource.Number, entry, window = everywhere ? long.MaxValue : NearWindow }).AsList(),
             cancel);
 
-    /// <summary>Entries after one, in the order of their keys.</summary>
-    public static ValueTask<List<EntryKey>> EntriesAfter(Home home, EntryKey after, int take, CancellationToken cancel) =>
+    /// <summary>Entries of their own, or groups, after one, in the order of their keys.</summary>
+    public static ValueTask<List<RowKey>> RowsAfter(Home home, bool groups, RowKey after, CancellationToken cancel) =>
         home.Store.Query(
-            connection => connection.Query<EntryKey>(NextEntries, new { resource = home.Resource.Number, day = after.Day, entry = after.Entry, take }).AsList(),
+            connection => connection.Query<RowKey>(
+                groups ? NextGroups : NextEntries, new { resource = home.Resource.Number, day = after.Day, entry = after.Entry, take = EntriesMax }).AsList(),
             cancel);
 
     private sealed record LeafRow
@@ -75,15 +82,9 @@ internal static class AuditStore
     }
 }
 
-/// <summary>Names an entry.</summary>
-internal readonly record struct EntryKey
+/// <summary>Names a row of entries.</summary>
+internal readonly record struct RowKey
 {
-    public EntryKey(long day, long entry)
-    {
-        Day = day;
-        Entry = entry;
-    }
-
     public long Day { get; init; }
 
     public long Entry { get; init; }

@@ -30,7 +30,7 @@ internal sealed class AuditTree(Home home, long log)
     }
 
     /// <summary>The place of an entry in any of the geography's logs, or null while it is in none.</summary>
-    public static async ValueTask<(long Log, long Index)?> Find(Home home, long entry, IDictionary<TileKey, AuditTile> known, CancellationToken cancel)
+    public static async ValueTask<(long Log, long Index)?> Find(Home home, long entry, int ordinal, IDictionary<TileKey, AuditTile> known, CancellationToken cancel)
     {
         foreach (var everywhere in (bool[])[false, true])
         {
@@ -43,7 +43,7 @@ internal sealed class AuditTree(Home home, long log)
 
                 for (var i = 0; i < tile.Entries.Count; i++)
                 {
-                    if (tile.Entries[i] == entry)
+                    if (tile.Entries[i] == entry && tile.Ordinals[i] == ordinal)
                     {
                         return (key.Log, (key.Number * MerkleTile.Width) + i);
                     }

@@ -29,9 +29,10 @@ internal sealed class TileDrafts(AuditTree tree, long log)
                 FirstEntry = draft.Entries.Count == 0 ? 0 : draft.Entries.Min(entry => entry.Entry),
                 LastEntry = draft.Entries.Count == 0 ? 0 : draft.Entries.Max(entry => entry.Entry),
                 Version = draft.Version,
-                Hashes = [.. draft.Hashes.SelectMany(hash => hash)],
+                Hashes = draft.Hashes[..(draft.Count * MerkleHash.Bytes)],
                 Days = [.. draft.Entries.Select(entry => entry.Day)],
                 Entries = [.. draft.Entries.Select(entry => entry.Entry)],
+                Ordinals = [.. draft.Entries.Select(entry => entry.Ordinal)],
             };
             _ = draft.Version == 0 ? batch.Insert(tile) : batch.Put(tile);
         }
@@ -41,15 +42,14 @@ internal sealed class TileDrafts(AuditTree tree, long log)
     {
         while (true)
         {
-            draft.Hashes.Add(hash);
-            if (draft.Hashes.Count < MerkleTile.Width)
+            hash.CopyTo(draft.Hashes, draft.Count * MerkleHash.Bytes);
+            draft.Count++;
+            if (draft.Count < MerkleTile.Width)
             {
                 return;
             }
 
-            var edge = new MerkleEdge();
-            draft.Hashes.ForEach(edge.Append);
-            (level, index, hash) = (level + 1, index / MerkleTile.Width, edge.Root);
+            (level, index, hash) = (level + 1, index / MerkleTile.Width, MerkleTile.Join(draft.Hashes, 0, MerkleTile.Width));
             draft = await Of(level, index, cancel);
         }
     }
@@ -70,8 +70,9 @@ internal sealed class TileDrafts(AuditTree tree, long log)
                 }
 
                 draft.Version = tile.Version;
-                draft.Hashes.AddRange(tile.Hashes.Chunk(MerkleHash.Bytes));
-                draft.Entries.AddRange(tile.Days.Zip(tile.Entries, (day, entry) => new EntryKey(day, entry)));
+                draft.Count = (int)offset;
+                tile.Hashes.CopyTo(draft.Hashes, 0);
+                draft.Entries.AddRange(Enumerable.Range(0, tile.Entries.Count).Select(tile.KeyOf));
             }
 
             _drafts.Add((level, number), draft);
@@ -84,7 +85,9 @@ internal sealed class TileDrafts(AuditTree tree, long log)
     {
         public long Version { get; set; }
 
-        public List<byte[]> Hashes { get; } = new(MerkleTile.Width);
+        public int Count { get; set; }
+
+        public byte[] Hashes { get; } = new byte[MerkleTile.Width * MerkleHash.Bytes];
 
         public List<EntryKey> Entries { get; } = new(MerkleTile.Width);
     }

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
+using System.Text;
 using Domicile.Residency;
 using Domicile.Storage.Engine;
 
@@ -18,11 +20,7 @@ internal sealed class AuditScribe(Catalogue catalogue, IStoreEngine engine, Seal
     public async ValueTask<Write?> Write(AuditNote note, CancellationToken cancel)
     {
         var now = clock.GetUtcNow();
-        var day = AuditDay.Of(now);
-        if (Volatile.Read(ref _day) != day.Value)
-        {
-            await Begin(day, cancel);
-        }
+        var day = await DayOf(now, cancel);
 
         var salt = RandomNumberGenerator.GetBytes(AuditLeaf.SaltBytes);
         var content = note.Content(geography, _node);
@@ -39,6 +37,76 @@ internal sealed class AuditScribe(Catalogue catalogue, IStoreEngine engine, Seal
             Content = content,
         };
         return await Write(entry, cancel);
+    }
+
+    /// <summary>The digest of a batch, as its entry in the log.</summary>
+    public ValueTask<AuditedBatch> Digest(AuditedAct act, IReadOnlyList<Write> writes, CancellationToken cancel)
+    {
+        var now = clock.GetUtcNow();
+        var day = AuditDay.Of(now);
+        var batch = new AuditedBatch(this, day, act.Number, now, DigestOf(writes));
+        return Volatile.Read(ref _day) == day.Value ? new(batch) : Later(batch, now, cancel);
+
+        async ValueTask<AuditedBatch> Later(AuditedBatch batch, DateTimeOffset now, CancellationToken cancel)
+        {
+            await DayOf(now, cancel);
+            return batch;
+        }
+    }
+
+    /// <summary>The row of batches that are committed together. Called where they meet, in their transaction.</summary>
+    public Write Close(IReadOnlyList<AuditedBatch> batches)
+    {
+        var (kinds, records) = AuditGroup.JoinRecords(batches);
+        var group = new AuditGroup
+        {
+            Day = batches.MaxBy(batch => batch.Day.Value)!.Day,
+            Entry = new Ref<AuditGroup>(_references.Next<AuditEntry>().Value),
+            Leaves = AuditGroup.Join(batches),
+            Kinds = kinds,
+            Records = records,
+        };
+
+        // The key of the day is at hand, but for the rare moment after it was dropped from memory.
+        var closing = Write(group, CancellationToken.None);
+        var write = closing.IsCompletedSuccessfully ? closing.Result : closing.AsTask().GetAwaiter().GetResult();
+        return write ?? throw new KeyGoneException("The key of the day of the audit log is missing.");
+    }
+
+    /// <summary>
+    /// A sealed payload is random by its nonce and vouches for geography, resource, kind, key and columns, so its hash commits to the record and tells nothing of
+    /// it. A deletion has only its key.
+    /// </summary>
+    private static byte[] DigestOf(IReadOnlyList<Write> writes)
+    {
+        if (writes is [{ Payload: { } only }])
+        {
+            return SHA256.HashData(only);
+        }
+
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> length = stackalloc byte[5];
+        foreach (var write in writes)
+        {
+            var bytes = write.Payload ?? [.. Encoding.UTF8.GetBytes(write.Kind.Name), .. FeedKey.Write(write.Key)];
+            length[0] = (byte)write.What;
+            BinaryPrimitives.WriteInt32BigEndian(length[1..], bytes.Length);
+            hash.AppendData(length);
+            hash.AppendData(bytes);
+        }
+
+        return hash.GetHashAndReset();
+    }
+
+    private async ValueTask<Ref<AuditDay>> DayOf(DateTimeOffset now, CancellationToken cancel)
+    {
+        var day = AuditDay.Of(now);
+        if (Volatile.Read(ref _day) != day.Value)
+        {
+            await Begin(day, cancel);
+        }
+
+        return day;
     }
 
     /// <summary>A day's record and key come before its first entry; whoever else made them was as good.</summary>

@@ -28,6 +28,16 @@ internal interface IStoreEngine : IAsyncDisposable
     /// <summary>Reads the feed after a position, at most so many entries.</summary>
     ValueTask<FeedPage> ReadFeed(long after, int take, CancellationToken cancel);
 
+    /// <summary>
+    /// Reads the feed after a position for a reader of few kinds, at most so many positions of it. Entries of other kinds may be left out; the page says how far it
+    /// has looked.
+    /// </summary>
+    async ValueTask<FeedPage> ReadFeed(long after, int take, IReadOnlyList<RecordKind> kinds, CancellationToken cancel)
+    {
+        var page = await ReadFeed(after, take, cancel);
+        return page with { Through = page.Entries is [.., var last] ? last.Position : page.End.Number };
+    }
+
     /// <summary>The position that a named reader remembered, or null.</summary>
     ValueTask<FeedPosition?> Recall(string reader, CancellationToken cancel);
 

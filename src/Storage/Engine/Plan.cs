@@ -12,6 +12,12 @@ internal sealed record Plan(long Resource, RootLock? Lock, IReadOnlyList<Check> 
     /// <summary>The person whose erasure this batch begins, or nobody: their rows are then to go.</summary>
     public SubjectRef Erased { get; init; }
 
+    /// <summary>
+    /// What the audit log says of it, or null. The engine gathers those of one transaction and writes their group with it, by <see cref="AuditScribe.Close"/>: one
+    /// insert, told of in the feed like any other. When that fails, so does the transaction.
+    /// </summary>
+    public AuditedBatch? Audited { get; init; }
+
     /// <summary>What must not have been appended to meanwhile, or null.</summary>
     public IdleRoot? Unused { get; init; }
 }
