@@ -45,7 +45,7 @@ internal sealed record RegenerateRequest(string KeyType);
 
 /// <summary>What is chosen for a resource; in a change, what is absent stays.</summary>
 internal sealed record ResourceSettings(
-    string? RateProfile = null, int? ReceiptsInThreadsUpTo = null, int? TypingInThreadsUpTo = null, int? IdleThreadsDeletedAfterDays = null);
+    string? RateProfile = null, int? ReceiptsInThreadsUpTo = null, int? TypingInThreadsUpTo = null, bool? AuditMessages = null, int? IdleThreadsDeletedAfterDays = null);
 
 /// <summary>A communication user.</summary>
 internal sealed record IdentityReply(string Id, DateTimeOffset CreatedOn);

@@ -21,7 +21,14 @@ public sealed class AuditLogTests : IAsyncLifetime
         var (actor, person) = (await _place.Person(), await _place.Person());
         var note = new AuditNote(AuditedAct.KeyRegenerated, "administrator")
         {
-            Actor = actor, Person = person, Role = "owner", Credential = "token", Resource = _place.Home.ResourceId, Request = "request", Reason = "a \"reason\"", Detail = "Primary",
+            Actor = actor,
+            Person = person,
+            Role = "owner",
+            Credential = "token",
+            Resource = _place.Home.ResourceId,
+            Request = "request",
+            Reason = "a \"reason\"",
+            Detail = "Primary",
         };
         Assert.Null((await _place.Home.Store.Commit(b => b.Audit(note), Cancel)).Refused);
         await _place.Audit.Advance(now: true, Cancel);
@@ -274,6 +281,7 @@ public sealed class AuditLogTests : IAsyncLifetime
         await _place.Act("placed");
         var before = Read((await _place.Audit.Advance(now: true, Cancel)).Newest!);
         await _place.Act("without a place");
+        _place.Clock.Turn(TimeSpan.FromSeconds(1));
         await _place.Reopen(_ => _place.Tamper("UPDATE engine_setting SET value = '77' WHERE name = 'epoch'"));
 
         var checkpoint = Read((await _place.Audit.Advance(now: true, Cancel)).Newest!);

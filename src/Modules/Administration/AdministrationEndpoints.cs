@@ -237,6 +237,7 @@ internal sealed partial class AdministrationEndpoints(
                     RateProfile = request.RateProfile ?? now.RateProfile,
                     ReceiptsInThreadsUpTo = request.ReceiptsInThreadsUpTo ?? now.ReceiptsInThreadsUpTo,
                     TypingInThreadsUpTo = request.TypingInThreadsUpTo ?? now.TypingInThreadsUpTo,
+                    AuditMessages = request.AuditMessages ?? now.AuditMessages,
                 },
             };
             var settings = call.Act(AuditedAct.SettingsChanged, resource: resource.Id) with { Detail = Describe(changed.Settings) };
@@ -264,11 +265,11 @@ internal sealed partial class AdministrationEndpoints(
         var home = await directory.Of(call.Geography).Administration!.Find(resource.Id, cancel);
         var days = home is null ? null : await RetentionRule.Find(home, "chat.thread", cancel);
         var idle = directory.Of(call.Geography).Administration!.Catalogue.Find("chat.thread")!.Idle!;
-        return new SettingsModel(settings.RateProfile, settings.ReceiptsInThreadsUpTo, settings.TypingInThreadsUpTo, days ?? idle.Days);
+        return new SettingsModel(settings.RateProfile, settings.ReceiptsInThreadsUpTo, settings.TypingInThreadsUpTo, settings.AuditMessages, days ?? idle.Days);
     }
 
     private static string Describe(ResourceSettings settings) =>
-        $"rate profile {settings.RateProfile}, receipts in threads up to {settings.ReceiptsInThreadsUpTo}, typing in threads up to {settings.TypingInThreadsUpTo}";
+        $"rate profile {settings.RateProfile}, receipts in threads up to {settings.ReceiptsInThreadsUpTo}, typing in threads up to {settings.TypingInThreadsUpTo}, messages audited: {(settings.AuditMessages ? "yes" : "no")}";
 
     private static ResourceReply ReplyOf(Call call, CommunicationResource resource) =>
         new(resource.Id, resource.Name, call.Geography.Name, ResourceRegistry.EndpointOf(resource), resource.CreatedOn);

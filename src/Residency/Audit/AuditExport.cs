@@ -68,7 +68,12 @@ public sealed class AuditExport
 
     private NoteKey? ReadHead(TextReader file, NoteKey? given)
     {
-        if (Parse(file.ReadLine(), "The first line") is not { } head || Text(head, "format") != Format)
+        if (Parse(file.ReadLine(), "The first line") is not { } head)
+        {
+            return null;
+        }
+
+        if (Text(head, "format") != Format)
         {
             Fault($"The file does not begin with a line that says it is {Format}.");
             return null;
@@ -179,7 +184,7 @@ public sealed class AuditExport
             return null;
         }
 
-        if (Text(entry, "commitment") is null)
+        if (!entry.TryGetProperty("commitment", out _))
         {
             Count("expired");
             return leaf;

@@ -52,9 +52,9 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
     /// <summary>A person was erased.</summary>
     public static readonly AuditedAct IdentityErased = new(22, "identity.erased", "A communication user was deleted: the erasure of the person began.", "Identity");
 
-    /// <summary>A message was sent; only where a resource has its messages audited.</summary>
+    /// <summary>A message was sent, in a resource that has its messages audited.</summary>
     public static readonly AuditedAct MessageSent = new(
-        30, "message.sent", "A message was sent. Audited by the digest of its record, and only where that is switched on; nothing switches it on yet.", "Chat");
+        30, "message.sent", "A message was sent in a resource whose settings ask for this. The entry is a digest of the message's own record.", "Chat");
 
     /// <summary>Every act, in the order of their numbers.</summary>
     public static IReadOnlyList<AuditedAct> All { get; } =

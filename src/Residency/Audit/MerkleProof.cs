@@ -70,14 +70,14 @@ public static class MerkleProof
     }
 
     /// <summary>Whether the hashes prove that the leaf is in the tree (RFC 9162 §2.1.3.2).</summary>
-    public static bool IsIncluded(ReadOnlySpan<byte> leafHash, long index, long size, IReadOnlyList<byte[]> proof, ReadOnlySpan<byte> root)
+    public static bool IsIncluded(byte[] leafHash, long index, long size, IReadOnlyList<byte[]> proof, byte[] root)
     {
         if (index < 0 || index >= size || proof.Count > HashesMax || proof.Any(hash => hash.Length != MerkleHash.Bytes))
         {
             return false;
         }
 
-        var (node, last, hash) = (index, size - 1, leafHash.ToArray());
+        var (node, last, hash) = (index, size - 1, leafHash);
         foreach (var other in proof)
         {
             if (last == 0)
@@ -101,11 +101,11 @@ public static class MerkleProof
             (node, last) = (node >> 1, last >> 1);
         }
 
-        return last == 0 && root.SequenceEqual(hash);
+        return last == 0 && root.AsSpan().SequenceEqual(hash);
     }
 
     /// <summary>Whether the hashes prove that the second tree continues the first (RFC 9162 §2.1.4.2). Every tree continues the empty one.</summary>
-    public static bool IsContinued(long first, ReadOnlySpan<byte> firstRoot, long second, ReadOnlySpan<byte> secondRoot, IReadOnlyList<byte[]> proof)
+    public static bool IsContinued(long first, byte[] firstRoot, long second, byte[] secondRoot, IReadOnlyList<byte[]> proof)
     {
         if (first < 0 || first > second || proof.Count > HashesMax || proof.Any(hash => hash.Length != MerkleHash.Bytes))
         {
@@ -114,11 +114,11 @@ public static class MerkleProof
 
         if (first == 0 || first == second)
         {
-            return proof.Count == 0 && (first == second ? firstRoot.SequenceEqual(secondRoot) : firstRoot.SequenceEqual(MerkleHash.Empty));
+            return proof.Count == 0 && (first == second ? firstRoot.AsSpan().SequenceEqual(secondRoot) : firstRoot.AsSpan().SequenceEqual(MerkleHash.Empty));
         }
 
         // A first tree that is complete is its own first hash.
-        var hashes = (first & (first - 1)) == 0 ? [firstRoot.ToArray(), .. proof] : proof;
+        var hashes = (first & (first - 1)) == 0 ? [firstRoot, .. proof] : proof;
         if (hashes.Count == 0)
         {
             return false;
@@ -154,7 +154,7 @@ public static class MerkleProof
             (node, last) = (node >> 1, last >> 1);
         }
 
-        return last == 0 && firstRoot.SequenceEqual(old) && secondRoot.SequenceEqual(fresh);
+        return last == 0 && firstRoot.AsSpan().SequenceEqual(old) && secondRoot.AsSpan().SequenceEqual(fresh);
     }
 
     /// <summary>The largest power of two that is smaller than the number of leaves.</summary>

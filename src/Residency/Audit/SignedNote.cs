@@ -41,7 +41,7 @@ public sealed record SignedNote(string Text, IReadOnlyList<NoteSignature> Signat
         }
 
         var at = note.LastIndexOf("\n\n", StringComparison.Ordinal);
-        if (at < 0 || !note.EndsWith('\n'))
+        if (at < 0 || at + 2 == note.Length || !note.EndsWith('\n'))
         {
             return false;
         }
