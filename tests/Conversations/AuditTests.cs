@@ -27,7 +27,7 @@ public sealed class AuditTests(SharedServer shared)
 
         var entries = (await File.ReadAllLinesAsync(file, Cancel)).Skip(1).Select(line => JsonElement.Parse(line)).ToList();
         var resource = JsonElement.Parse(entries.Last(entry => Act(entry) == "resource.deleted").GetProperty("content").GetString()!).GetProperty("resource").GetString()!;
-        var acts = entries.Where(entry => entry.GetProperty("content").GetString()!.Contains(resource, StringComparison.Ordinal)).Select(Act);
+        var acts = entries.Where(entry => entry.TryGetProperty("content", out var content) && content.GetString()!.Contains(resource, StringComparison.Ordinal)).Select(Act);
         Assert.Equal(
             [
                 "resource.created", "keys.shown", "settings.changed", "rule.changed", "tokens.revoked", "identities.listed", "identity.erased", "key.regenerated", "resource.deleted",
@@ -85,6 +85,7 @@ public sealed class AuditTests(SharedServer shared)
         var lines = await File.ReadAllLinesAsync(file, Cancel);
         Assert.True(lines.Length > 4);
         var key = JsonElement.Parse(lines[0]).GetProperty("publicKey").GetString()!;
+        Assert.True(JsonElement.Parse(lines[2]).TryGetProperty("content", out _));
 
         await server.Command("audit", "verify", file, "--checkpoint", early, "--public-key", key);
         Assert.Contains("entry 1", await Wrong(server, Changed(lines, 2, entry => entry["content"] = "{}")), StringComparison.OrdinalIgnoreCase);
