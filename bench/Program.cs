@@ -38,7 +38,7 @@ switch (options.Name)
             dotnet run -c Release --project bench -- NAME [--option value ...]
 
               e2e          Domicile beside a hand-written server of the same rows, over TLS
-                           (--rounds 3 --seconds 8 --connections 1,64,256 --program PATH)
+                           (--rounds 3 --seconds 8 --warm 5 --connections 1,64,256 --program PATH; --audit yes for every message audited, beside none)
               start        start to first answer, memory at rest and over many messages (--starts 5 --messages 1000000)
               read         pages of a long thread, many threads of one user, sends while a thread is removed (--messages 1000000)
               enforcement  what a message costs in seal, membership, authorisation, catalogue and feed

@@ -21,6 +21,7 @@ public sealed class DeclarationTests
         "administration.resource.Name",       // the operator's name for a resource; part of a host name
         "administration.resource.Authority",  // that host name
         "audit.entry.Commitment",             // a salted hash
+        "audit.group.Leaves",                 // hashes of what was sealed
         "audit.witnessed.Origin",             // a geography and random digits
         "chat.thread.PublicId",               // random
         "storage.retention.Kind",             // the name of a kind of record

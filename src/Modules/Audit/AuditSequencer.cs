@@ -93,15 +93,16 @@ internal sealed partial class AuditSequencer(Home home, TimeProvider clock, ILog
                 return await AppendMissing(current, await feed.End(cancel), cancel);
             }
 
-            foreach (var entry in entries.Where(entry => entry.Change == Change.Inserted))
+            var groups = await AuditStore.Groups(home, entries.Where(entry => IsNew<AuditGroup>(entry)).Select(KeyOf), cancel);
+            foreach (var entry in entries)
             {
-                if (entry.Kind.ClrType == typeof(AuditEntry))
+                if (IsNew<AuditEntry>(entry))
                 {
                     pending.Add(new EntryKey(entry.Key[0].Number, entry.Key[1].Number, -1), null);
                 }
-                else if (entry.Kind.ClrType == typeof(AuditGroup))
+                else if (IsNew<AuditGroup>(entry))
                 {
-                    await Expand(pending, entry.Key[0].Number, entry.Key[1].Number, cancel);
+                    Expand(pending, KeyOf(entry), groups);
                 }
 
                 if (pending.Count >= PieceLeaves)
@@ -146,17 +147,21 @@ internal sealed partial class AuditSequencer(Home home, TimeProvider clock, ILog
         return next with { Version = current.Version + 1 };
     }
 
-    private async Task Expand(Pending pending, long day, long group, CancellationToken cancel)
+    private static bool IsNew<T>(FeedEntry entry) => entry.Change == Change.Inserted && entry.Kind.ClrType == typeof(T);
+
+    private static RowKey KeyOf(FeedEntry entry) => new() { Day = entry.Key[0].Number, Entry = entry.Key[1].Number };
+
+    private void Expand(Pending pending, RowKey group, Dictionary<RowKey, byte[]> groups)
     {
-        if (await home.Store.Get<AuditGroup>([day, group], cancel) is not { } found)
+        if (!groups.TryGetValue(group, out var leaves))
         {
-            LogMissing(home.Geography.Name, group);
+            LogMissing(home.Geography.Name, group.Entry);
             return;
         }
 
-        for (var i = 0; i < found.Count; i++)
+        for (var i = 0; i < AuditGroup.CountOf(leaves); i++)
         {
-            pending.Add(new EntryKey(day, group, i), found.Leaf(i).Hash());
+            pending.Add(new EntryKey(group.Day, group.Entry, i), AuditGroup.LeafOf(leaves, i).Hash());
         }
     }
 
@@ -171,6 +176,7 @@ internal sealed partial class AuditSequencer(Home home, TimeProvider clock, ILog
             while (await AuditStore.RowsAfter(home, groups, after, cancel) is { Count: > 0 } rows)
             {
                 var missing = new Pending();
+                var found = groups ? await AuditStore.Groups(home, rows, cancel) : [];
                 foreach (var row in rows)
                 {
                     if (await AuditTree.Find(home, row.Entry, groups ? 0 : -1, known, cancel) is not null)
@@ -180,7 +186,7 @@ internal sealed partial class AuditSequencer(Home home, TimeProvider clock, ILog
 
                     if (groups)
                     {
-                        await Expand(missing, row.Day, row.Entry, cancel);
+                        Expand(missing, row, found);
                     }
                     else
                     {

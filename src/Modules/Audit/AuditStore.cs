@@ -36,6 +36,8 @@ internal static class AuditStore
         WHERE resource = @resource AND (day, entry) > (@day, @entry) ORDER BY day, entry LIMIT @take
         """;
 
+    private const string LeavesOfGroups = "SELECT entry AS Entry, leaves AS Leaves FROM audit_group WHERE resource = @resource AND day = @day AND entry IN @entries";
+
     private const int NearWindow = 1_024;
 
     /// <summary>What is hashed of some entries. An entry whose day has expired, or that somebody took away, is missing from the answer.</summary>
@@ -57,6 +59,25 @@ internal static class AuditStore
         return leaves;
     }
 
+    /// <summary>The leaves of some groups, as their column holds them.</summary>
+    public static async ValueTask<Dictionary<RowKey, byte[]>> Groups(Home home, IEnumerable<RowKey> keys, CancellationToken cancel)
+    {
+        var groups = new Dictionary<RowKey, byte[]>();
+        foreach (var day in keys.GroupBy(key => key.Day))
+        {
+            foreach (var some in day.Chunk(EntriesMax))
+            {
+                var asked = new { resource = home.Resource.Number, day = day.Key, entries = some.Select(key => key.Entry).ToArray() };
+                foreach (var row in await home.Store.Query(connection => connection.Query<GroupRow>(LeavesOfGroups, asked).AsList(), cancel))
+                {
+                    groups[new RowKey { Day = day.Key, Entry = row.Entry }] = row.Leaves;
+                }
+            }
+        }
+
+        return groups;
+    }
+
     /// <summary>The tiles that may have an entry: near its place in time, or, when asked to, wherever they are.</summary>
     public static ValueTask<List<TileKey>> TilesOf(Home home, long entry, bool everywhere, CancellationToken cancel) =>
         home.Store.Query(
@@ -69,6 +90,13 @@ internal static class AuditStore
             connection => connection.Query<RowKey>(
                 groups ? NextGroups : NextEntries, new { resource = home.Resource.Number, day = after.Day, entry = after.Entry, take = EntriesMax }).AsList(),
             cancel);
+
+    private sealed record GroupRow
+    {
+        public long Entry { get; init; }
+
+        public byte[] Leaves { get; init; } = [];
+    }
 
     private sealed record LeafRow
     {

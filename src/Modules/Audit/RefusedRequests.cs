@@ -46,43 +46,42 @@ internal sealed class RefusedRequests(TimeProvider clock) : IRefusals
             _minutes.Remove(home.Geography);
         }
 
-        var left = new Queue<((Guid? Resource, string Reason, int Status) Key, long Count)>(minute.Counts.Select(pair => (pair.Key, pair.Value)));
+        var written = false;
         try
         {
-            while (left.TryPeek(out var next))
-            {
-                var note = new AuditNote(AuditedAct.AccessDenied, "nobody") { Resource = next.Key.Resource, Detail = $"{next.Key.Status} {next.Key.Reason}", Count = next.Count };
-                if ((await home.Store.Commit(b => b.Audit(note), cancel)).Refused is { } refused)
+            var outcome = await home.Store.Commit(
+                b =>
                 {
-                    throw new StoreUnavailableException(refused.Title);
-                }
-
-                left.Dequeue();
-            }
+                    foreach (var ((resource, reason, status), count) in minute.Counts)
+                    {
+                        b.Audit(new AuditNote(AuditedAct.AccessDenied, "nobody") { Resource = resource, Detail = $"{status} {reason}", Count = count });
+                    }
+                },
+                cancel);
+            written = outcome.Refused is null ? true : throw new StoreUnavailableException(outcome.Refused.Title);
         }
         finally
         {
-            GiveBack(home.Geography, minute.Began, left);
+            if (!written)
+            {
+                GiveBack(home.Geography, minute);
+            }
         }
     }
 
-    private void GiveBack(Geography geography, DateTimeOffset began, Queue<((Guid?, string, int) Key, long Count)> left)
+    private void GiveBack(Geography geography, Minute unwritten)
     {
-        if (left.Count == 0)
-        {
-            return;
-        }
-
         lock (_lock)
         {
             if (!_minutes.TryGetValue(geography, out var minute))
             {
-                _minutes.Add(geography, minute = new Minute(began));
+                _minutes.Add(geography, unwritten);
+                return;
             }
 
-            foreach (var (key, count) in left)
+            foreach (var (key, count) in unwritten.Counts)
             {
-                minute.Add(key, count);
+                minute.Add(minute.Counts.ContainsKey(key) || minute.Counts.Count < KeysMax ? key : (null, Others, key.Status), count);
             }
         }
     }

@@ -25,6 +25,7 @@ public sealed record AuditGroup
     public required Ref<AuditGroup> Entry { get; init; }
 
     /// <summary>For each batch its act, its instant and its digest, one after another.</summary>
+    [Plain("the leaves, which the tree hashes: instants, acts, and hashes that tell nothing")]
     public required byte[] Leaves { get; init; }
 
     /// <summary>The names of the kinds of record that the batches wrote first.</summary>
@@ -34,12 +35,18 @@ public sealed record AuditGroup
     public required byte[] Records { get; init; }
 
     /// <summary>Batches in it.</summary>
-    public int Count => Leaves.Length / LeafBytes;
+    public int Count => CountOf(Leaves);
 
     /// <summary>One of them, as the tree has it.</summary>
-    public AuditLeaf Leaf(int ordinal)
+    public AuditLeaf Leaf(int ordinal) => LeafOf(Leaves, ordinal);
+
+    /// <summary>How many leaves the column holds.</summary>
+    public static int CountOf(byte[] leaves) => leaves.Length / LeafBytes;
+
+    /// <summary>A leaf of the column.</summary>
+    public static AuditLeaf LeafOf(byte[] leaves, int ordinal)
     {
-        var leaf = Leaves.AsSpan(ordinal * LeafBytes, LeafBytes);
+        var leaf = leaves.AsSpan(ordinal * LeafBytes, LeafBytes);
         return new AuditLeaf(DateTimeOffset.FromUnixTimeMilliseconds(BinaryPrimitives.ReadInt64BigEndian(leaf[4..])), BinaryPrimitives.ReadInt32BigEndian(leaf), leaf[12..].ToArray());
     }
 
