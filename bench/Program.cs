@@ -20,6 +20,9 @@ switch (options.Name)
     case "enforcement":
         await Enforcement.Run(options);
         return 0;
+    case "audit":
+        await Auditing.Run(options);
+        return 0;
     case "micro":
         BenchmarkDotNet.Running.BenchmarkRunner.Run<Domicile.Bench.Micro.HotPath>();
         return 0;
@@ -35,10 +38,11 @@ switch (options.Name)
             dotnet run -c Release --project bench -- NAME [--option value ...]
 
               e2e          Domicile beside a hand-written server of the same rows, over TLS
-                           (--rounds 3 --seconds 8 --connections 1,64,256 --program PATH)
+                           (--rounds 3 --seconds 8 --warm 5 --connections 1,64,256 --program PATH; --audit yes for every message audited, beside none)
               start        start to first answer, memory at rest and over many messages (--starts 5 --messages 1000000)
               read         pages of a long thread, many threads of one user, sends while a thread is removed (--messages 1000000)
               enforcement  what a message costs in seal, membership, authorisation, catalogue and feed
+              audit        sends with and without an audit entry each (--producers 1,64,256 --rounds 5 --seconds 4)
               micro        seal, open, JSON, token, signature, batch, with their allocations
               hold         Domicile under load for a while, for a profiler (--seconds 30 --connections 64)
 

@@ -14,6 +14,7 @@ internal sealed class DomicileProcess : ServerUnderTest
     public const string ChatVersion = "2025-03-15";
     private const string IdentityVersion = "2023-10-01";
     private const int Concurrency = 16;
+    private readonly string _program;
     private HttpClient? _http;
     private Uri? _endpoint;
     private byte[] _key = [];
@@ -21,6 +22,7 @@ internal sealed class DomicileProcess : ServerUnderTest
     private DomicileProcess(string program)
         : base(program, "serve", "--port", "0")
     {
+        _program = program;
     }
 
     public override int Port => _endpoint!.Port;
@@ -35,6 +37,19 @@ internal sealed class DomicileProcess : ServerUnderTest
         var server = new DomicileProcess(program);
         await server.Open(watch);
         return server;
+    }
+
+    /// <summary>Changes settings of the resource, as an administrator does.</summary>
+    public async Task Settings(params string[] change)
+    {
+        string[] command = [_program, "resource", "settings", "set", "demo", "--geography", "Europe", "--data", Data, .. change];
+        using var setting = Process.Start(new ProcessStartInfo("dotnet", command) { RedirectStandardOutput = true })!;
+        await setting.StandardOutput.ReadToEndAsync();
+        await setting.WaitForExitAsync();
+        if (setting.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"The settings were not changed: {setting.ExitCode}.");
+        }
     }
 
     /// <summary>Makes users who have tokens for chat.</summary>

@@ -18,7 +18,8 @@ internal static class EndToEndComparison
         LoadGenerator.WriteRequests(file, requests);
 
         // The other side: the hand-written server, or another build of Domicile to compare two of them.
-        var other = options.Text("against", "");
+        var audit = options.Text("audit", "no") == "yes";
+        var other = options.Text("against", audit ? program : "");
         await using ServerUnderTest baseline = other.Length == 0 ? BaselineProcess.Start() : await DomicileProcess.Start(other);
         var otherFile = file;
         if (baseline is DomicileProcess second)
@@ -28,9 +29,15 @@ internal static class EndToEndComparison
             LoadGenerator.WriteRequests(otherFile, second.SendRequests(await second.MakeThreads(otherUsers, threads.Count, 20), senders: 4, bodyBytes: 300));
         }
 
+        // Every message audited, beside the same program without.
+        if (audit)
+        {
+            await domicile.Settings("--audit-messages", "yes");
+        }
+
         // Both are warmed up before anything counts.
-        await domicile.Load(file, 64, 5, warm: 1);
-        await baseline.Load(otherFile, 64, 5, warm: 1);
+        await domicile.Load(file, 64, options.Number("warm", 5), warm: 1);
+        await baseline.Load(otherFile, 64, options.Number("warm", 5), warm: 1);
         var table = new Table("connections", "server", "msgs/s", "p50 ms", "p99 ms", "server CPU s per 1,000", "client CPU s per 1,000", "msgs/s, of (a)", "CPU, of (a)");
         foreach (var count in connections)
         {
@@ -43,8 +50,8 @@ internal static class EndToEndComparison
                     $"{count} connections, round {round + 1}: (a) {a[^1].PerSecond.Thousands()}/s, {a[^1].ServerCpuPer1000.Of(4)} CPU s; (b) {b[^1].PerSecond.Thousands()}/s, {b[^1].ServerCpuPer1000.Of(4)} CPU s");
             }
 
-            Add(table, count, other.Length == 0 ? "(a) by hand" : "(a) other build", a, a);
-            Add(table, count, "(b) Domicile", b, a);
+            Add(table, count, other.Length == 0 ? "(a) by hand" : audit ? "(a) not audited" : "(a) other build", a, a);
+            Add(table, count, audit ? "(b) every message audited" : "(b) Domicile", b, a);
         }
 
         table.Print();

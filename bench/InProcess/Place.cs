@@ -61,7 +61,7 @@ internal sealed class Place : IAsyncDisposable
         new() { Thread = thread, SealId = Guid.CreateVersion7(), Sender = sender, Content = content, SenderDisplayName = "A person" };
 
     /// <summary>Sends as the module does.</summary>
-    public async Task Send(Ref<ChatThread> thread, SubjectRef sender, string content, bool requireMembership = true)
+    public async Task Send(Ref<ChatThread> thread, SubjectRef sender, string content, bool requireMembership = true, AuditedAct? audited = null)
     {
         var message = Message(thread, sender, content);
         Check(await Home.Store.Commit(
@@ -74,6 +74,10 @@ internal sealed class Place : IAsyncDisposable
                 }
 
                 b.Append(message);
+                if (audited is not null)
+                {
+                    b.AuditWrites(audited);
+                }
             },
             CancellationToken.None));
     }

@@ -45,7 +45,7 @@ internal sealed record RegenerateRequest(string KeyType);
 
 /// <summary>What is chosen for a resource; in a change, what is absent stays.</summary>
 internal sealed record ResourceSettings(
-    string? RateProfile = null, int? ReceiptsInThreadsUpTo = null, int? TypingInThreadsUpTo = null, int? IdleThreadsDeletedAfterDays = null);
+    string? RateProfile = null, int? ReceiptsInThreadsUpTo = null, int? TypingInThreadsUpTo = null, bool? AuditMessages = null, int? IdleThreadsDeletedAfterDays = null);
 
 /// <summary>A communication user.</summary>
 internal sealed record IdentityReply(string Id, DateTimeOffset CreatedOn);
@@ -58,6 +58,32 @@ internal sealed record ProblemReply(string? Title = null, string? Detail = null)
 
 /// <summary>The inventory of one geography, as the server gave it.</summary>
 internal sealed record GeographyInventory(string Geography, JsonElement Inventory);
+
+/// <summary>An audit log and its newest checkpoint.</summary>
+internal sealed record AuditLogReply(
+    string Geography,
+    long Number,
+    string Origin,
+    DateTimeOffset BeganOn,
+    long Size,
+    string PublicKey,
+    string Witnessed,
+    IReadOnlyList<AuditWitnessReply> Witnesses,
+    string? Checkpoint = null);
+
+/// <summary>Who signs an audit log's checkpoints too.</summary>
+internal sealed record AuditWitnessReply(string Geography, string PublicKey, bool Independent);
+
+/// <summary>The first line of an exported audit log.</summary>
+internal sealed record AuditHead(
+    string Format,
+    string Geography,
+    string Origin,
+    DateTimeOffset BeganOn,
+    long Size,
+    string PublicKey,
+    IReadOnlyList<AuditWitnessReply> Witnesses,
+    string Checkpoint);
 
 /// <summary>What <c>doctor --json</c> prints.</summary>
 internal sealed record DoctorReply(string DataDirectory, IReadOnlyList<Doctor.Finding> Checks, int Warnings, int Failed);
@@ -86,6 +112,8 @@ internal sealed record DoctorReply(string DataDirectory, IReadOnlyList<Doctor.Fi
 [JsonSerializable(typeof(ProblemReply))]
 [JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(IReadOnlyList<GeographyInventory>))]
+[JsonSerializable(typeof(AuditLogReply))]
+[JsonSerializable(typeof(Page<JsonElement>))]
 [JsonSerializable(typeof(DoctorReply))]
 internal sealed partial class AdminJson : JsonSerializerContext
 {
@@ -95,3 +123,9 @@ internal sealed partial class AdminJson : JsonSerializerContext
     public static AdminJson Readable =>
         readable ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 }
+
+/// <summary>How the lines of an exported audit log are written: each on one line.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(AuditHead))]
+[JsonSerializable(typeof(JsonElement))]
+internal sealed partial class AuditLines : JsonSerializerContext;

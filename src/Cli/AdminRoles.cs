@@ -26,4 +26,7 @@ internal static class AdminRoles
 
     /// <summary><c>identity list</c>: ids of people, which is more than a reader is shown.</summary>
     public const string ForIdentities = Owner;
+
+    /// <summary><c>audit export</c>: who did what.</summary>
+    public const string ForAudit = Privacy;
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using Domicile.Modules.Administration;
+using Domicile.Modules.Audit;
 using Domicile.Modules.Http;
 using Domicile.Residency;
 using Domicile.Storage;
@@ -207,6 +208,8 @@ public sealed class Node : IAsyncDisposable
     {
         var services = new ServiceCollection()
             .AddSingleton(_clock)
+            .AddSingleton(_loggers)
+            .AddSingleton(typeof(ILogger<>), typeof(Logger<>))
             .AddSingleton(origins)
             .AddSingleton(_credential!)
             .AddSingleton(new AdministrationMode(isDevelopment));
@@ -217,6 +220,7 @@ public sealed class Node : IAsyncDisposable
 
         _services = services.BuildServiceProvider();
         await AdministrationModule.Prepare(_services, [.. _units.DistinctBy(unit => unit.Options.Geography).Select(unit => unit.Own)], cancel);
+        await AuditModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
         var readiness = new Readiness(_clock);
         foreach (var unit in _units)
         {
@@ -230,6 +234,7 @@ public sealed class Node : IAsyncDisposable
             Directory = _services.GetRequiredService<IResourceDirectory>(),
             UserTokens = _services.GetRequiredService<IUserTokens>(),
             AdministratorTokens = _services.GetRequiredService<IAdministratorTokens>(),
+            Refusals = _services.GetRequiredService<IRefusals>(),
             Certificates = _certificates!,
             IsDevelopment = isDevelopment,
             Clock = _clock,
@@ -244,6 +249,8 @@ public sealed class Node : IAsyncDisposable
         {
             unit.Housekeeping.Start();
         }
+
+        AuditModule.Start(_services!);
     }
 
     private void WriteAdmin(string? certificateAuthority, IReadOnlyList<AdminOrigin> origins) =>
@@ -273,7 +280,8 @@ public sealed class Node : IAsyncDisposable
         var registry = _services!.GetRequiredService<ResourceRegistry>();
         foreach (var (_, unit) in _units.Index().Where(unit => found.All(entry => entry.Geography != unit.Index)))
         {
-            if (await registry.Create(unit.Own, "demo", Guid.NewGuid(), cancel) is { Refused: { } refused })
+            var id = Guid.NewGuid();
+            if (await registry.Create(unit.Own, "demo", new AuditNote(AuditedAct.ResourceCreated, "node") { Resource = id }, id, cancel) is { Refused: { } refused })
             {
                 throw new StartupException(refused.Title);
             }

@@ -1,4 +1,5 @@
 using Domicile.Modules.Administration;
+using Domicile.Modules.Audit;
 using Domicile.Modules.Chat;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
@@ -13,6 +14,7 @@ public static class ProductModules
     /// <summary>Every module, in order.</summary>
     public static IReadOnlyList<IModule> All { get; } =
     [
+        new AuditModule(),
         new AdministrationModule(),
         new IdentityModule(),
         new ChatModule(),

@@ -55,6 +55,7 @@ internal sealed class ServerHost : IAsyncDisposable
         var edge = new Edge(
             new PlaceFinder(parts.Directory, parts.IsDevelopment),
             new CallerCheck(new AccessKeySignature(parts.Clock), parts.UserTokens, parts.AdministratorTokens),
+            parts.Refusals,
             new RateMeter(parts.Clock),
             parts.Clock,
             app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Domicile.Operations"));

@@ -18,6 +18,9 @@ internal sealed record ServerParts
     /// <summary>Checks administrators' tokens.</summary>
     public required IAdministratorTokens AdministratorTokens { get; init; }
 
+    /// <summary>Hears of refused requests; without it nobody does.</summary>
+    public IRefusals? Refusals { get; init; }
+
     /// <summary>Answers TLS handshakes.</summary>
     public required ServerCertificates Certificates { get; init; }
 

@@ -12,6 +12,7 @@ public sealed class Batch
     private readonly Catalogue _catalogue;
     private readonly List<Check> _checks = [];
     private readonly List<Unsealed> _writes = [];
+    private List<AuditNote>? _notes;
     private RootLock? _lock;
 
     internal Batch(Catalogue catalogue)
@@ -23,9 +24,13 @@ public sealed class Batch
 
     internal SubjectRef Erased { get; private set; }
 
+    internal AuditedAct? AuditedWrites { get; private set; }
+
     internal IReadOnlyList<Check> Checks => _checks;
 
     internal IReadOnlyList<Unsealed> Writes => _writes;
+
+    internal IReadOnlyList<AuditNote> Notes => _notes ?? [];
 
     /// <summary>The root under which the batch works: it must exist, and no other batch of the same root runs at the same time.</summary>
     public Batch Lock<T>(Ref<T> root, Problem otherwise)
@@ -95,6 +100,25 @@ public sealed class Batch
         _writes.Add(kind.FindsOwners
             ? throw new InvalidOperationException($"{kind.Name} says where people's records lie, so it ends, and goes only with its parent or the person.")
             : new Unsealed(kind, WriteKind.Delete, key, otherwise));
+        return this;
+    }
+
+    /// <summary>
+    /// Writes into the geography's audit log what this batch does, in the same transaction: nothing of it is done without the entry, nor the entry without it.
+    /// </summary>
+    public Batch Audit(AuditNote note)
+    {
+        (_notes ??= []).Add(note);
+        return this;
+    }
+
+    /// <summary>
+    /// Writes into the geography's audit log that the act was done, by a digest of what this batch writes. Who and what are in those records, and go with them.
+    /// For acts by the thousand: the batches of one flush share one row of the log.
+    /// </summary>
+    public Batch AuditWrites(AuditedAct act)
+    {
+        AuditedWrites = act;
         return this;
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Domicile.Residency;
 using Domicile.Storage.Engine;
 
 namespace Domicile.Storage;
@@ -16,6 +17,7 @@ public sealed class Feed
     public static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(1);
 
     private const int PageMax = 1_000;
+    private const int PiecePositions = 10_000;
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan HeldUpPoll = TimeSpan.FromMilliseconds(5);
     private readonly IStoreEngine _engine;
@@ -88,6 +90,19 @@ public sealed class Feed
                 await Wait(signal, page.IsHeldUp ? HeldUpPoll : Poll, _clock, cancel);
             }
         }
+    }
+
+    /// <summary>What changed after a position, of some kinds, a piece at a time: for whoever catches up at their own pace.</summary>
+    /// <param name="after">The position.</param>
+    /// <param name="kinds">The kinds; changes of others may be among the answer.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <returns>The changes, and the position up to which there are no others; null when entries were missed, as <see cref="FeedItem.Resync"/> says.</returns>
+    public async ValueTask<(IReadOnlyList<FeedEntry> Entries, FeedPosition Through)?> Read(FeedPosition after, IReadOnlyList<RecordKind> kinds, CancellationToken cancel)
+    {
+        var page = await _engine.ReadFeed(after.Number, PiecePositions, kinds, cancel);
+        return after.Epoch != page.End.Epoch || after.Number < page.Horizon.Number || after.Number > page.End.Number
+            ? null
+            : (page.Entries, new FeedPosition(page.End.Epoch, page.Last));
     }
 
     /// <summary>Remembers how far a reader has come, durably.</summary>

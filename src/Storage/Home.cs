@@ -16,6 +16,9 @@ public sealed class Home
     /// <summary>The resource's id; user ids contain it.</summary>
     public required Guid ResourceId { get; init; }
 
+    /// <summary>The name of the scale unit in which it rests.</summary>
+    public string ScaleUnit => Unit.Options.Name;
+
     /// <summary>The resource as storage knows it.</summary>
     public ResourceRef Resource => Store.Resource;
 

@@ -12,12 +12,14 @@ public sealed class HomeStore
     private readonly Catalogue _catalogue;
     private readonly IStoreEngine _engine;
     private readonly Sealer _sealer;
+    private readonly AuditScribe _scribe;
 
-    internal HomeStore(Catalogue catalogue, IStoreEngine engine, Sealer sealer, Feed feed, ResourceRef resource)
+    internal HomeStore(Catalogue catalogue, IStoreEngine engine, Sealer sealer, AuditScribe scribe, Feed feed, ResourceRef resource)
     {
         _catalogue = catalogue;
         _engine = engine;
         _sealer = sealer;
+        _scribe = scribe;
         Feed = feed;
         Resource = resource;
     }
@@ -37,10 +39,12 @@ public sealed class HomeStore
         build(batch);
         try
         {
-            var writes = new Write[batch.Writes.Count];
+            var count = batch.Writes.Count;
+            var writes = new Write[count + batch.Notes.Count];
             for (var i = 0; i < writes.Length; i++)
             {
-                if (await batch.Writes[i].Close(_sealer, Resource, cancel) is not { } write)
+                var closing = i < count ? batch.Writes[i].Close(_sealer, Resource, cancel) : _scribe.Write(batch.Notes[i - count], cancel);
+                if (await closing is not { } write)
                 {
                     return new Outcome(StorageProblems.Gone, 0, []);
                 }
@@ -48,7 +52,9 @@ public sealed class HomeStore
                 writes[i] = write;
             }
 
-            var outcome = await _engine.Commit(new Plan(Resource.Number, batch.RootLock, batch.Checks, writes) { Erased = batch.Erased }, cancel);
+            var audited = batch.AuditedWrites is { } act ? await _scribe.Digest(act, writes, cancel) : null;
+            var plan = new Plan(Resource.Number, batch.RootLock, batch.Checks, writes) { Erased = batch.Erased, Audited = audited };
+            var outcome = await _engine.Commit(plan, cancel);
             return new Outcome(outcome.Refused, outcome.Position, outcome.Appended);
         }
         catch (StoreUnavailableException)

@@ -27,14 +27,14 @@ public sealed record RetentionRule
 
     /// <summary>Sets the days of a resource.</summary>
     /// <returns>Why it was refused, or null.</returns>
-    public static async ValueTask<Problem?> Set(Home home, string kind, int days, CancellationToken cancel)
+    public static async ValueTask<Problem?> Set(Home home, string kind, int days, AuditNote note, CancellationToken cancel)
     {
         Problem? refused = null;
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             var known = await home.Store.Get<RetentionRule>([kind], cancel);
             var rule = new RetentionRule { Kind = kind, Days = days, Version = known?.Version ?? 0 };
-            var outcome = await home.Store.Commit(b => _ = known is null ? b.Insert(rule) : b.Put(rule), cancel);
+            var outcome = await home.Store.Commit(b => (known is null ? b.Insert(rule) : b.Put(rule)).Audit(note), cancel);
             refused = outcome.Refused;
             if (refused != StorageProblems.Changed && refused != StorageProblems.Exists)
             {
@@ -48,4 +48,7 @@ public sealed record RetentionRule
 
 /// <summary>The serializer of the storage's own records.</summary>
 [JsonSerializable(typeof(RetentionRule))]
+[JsonSerializable(typeof(AuditDay))]
+[JsonSerializable(typeof(AuditEntry))]
+[JsonSerializable(typeof(AuditGroup))]
 public sealed partial class StorageRecords : JsonSerializerContext;

@@ -16,6 +16,7 @@ public sealed class ScaleUnit : IAsyncDisposable
     private const int NamesInPiece = 500;
     private readonly Parts _parts;
     private readonly Sealer _sealer;
+    private readonly AuditScribe _scribe;
     private readonly BoundedCache<Guid, Home> _homes = new(8_192);
 
     private ScaleUnit(ScaleUnitOptions options, Catalogue catalogue, Parts parts, TimeProvider clock, ILogger log)
@@ -30,6 +31,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         Subjects = new SubjectDirectory(parts.KeyStore, Keys);
         References = new ReferenceSource(clock, parts.Start);
         _sealer = new Sealer(options.Geography, Keys);
+        _scribe = new AuditScribe(catalogue, Engine, _sealer, options.Geography, parts.Start, clock);
         Feed.Observe(ForgetDeleted, ForgetAll);
         if (Engine.IsShared)
         {
@@ -137,7 +139,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         Keys.Vault.Dispose();
     }
 
-    internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, _sealer, Feed, resource);
+    internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, _sealer, _scribe, Feed, resource);
 
     internal ScaleUnitAdministration? AdministrationFor(Home home) => home.ResourceId == Guid.Empty ? Administration : null;
 

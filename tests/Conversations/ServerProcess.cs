@@ -112,6 +112,14 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>Runs another command of the program and returns what it printed.</summary>
     public async Task<string> Command(params string[] arguments)
     {
+        var (exitCode, output) = await TryCommand(arguments);
+        Assert.True(exitCode == 0, $"domicile {string.Join(' ', arguments)} ended with code {exitCode}:\n{output}");
+        return output;
+    }
+
+    /// <summary>Runs another command of the program, which may fail, and returns what it ended with and printed.</summary>
+    public async Task<(int ExitCode, string Output)> TryCommand(params string[] arguments)
+    {
         using var command = Process.Start(Describe(arguments))!;
         var output = new CapturedOutput();
         var errors = new CapturedOutput();
@@ -119,10 +127,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             output.Drain(command.StandardOutput.BaseStream),
             errors.Drain(command.StandardError.BaseStream),
             command.WaitForExitAsync());
-        Assert.True(
-            command.ExitCode == 0,
-            $"domicile {string.Join(' ', arguments)} ended with code {command.ExitCode}:\n{output.Text}{errors.Text}");
-        return output.Text;
+        return (command.ExitCode, output.Text + errors.Text);
     }
 
     public async ValueTask DisposeAsync()

@@ -66,11 +66,11 @@ public sealed class SettingsTests(SharedServer shared)
         var (server, name, wire) = await NewResource();
         wire.Dispose();
         var initial = await Command(server, "resource", "settings", "show", name);
-        Assert.Equal("""{"rateProfile":"generous","receiptsInThreadsUpTo":250,"typingInThreadsUpTo":250,"idleThreadsDeletedAfterDays":30}""", Compact(initial));
+        Assert.Equal("""{"rateProfile":"generous","receiptsInThreadsUpTo":250,"typingInThreadsUpTo":250,"auditMessages":false,"idleThreadsDeletedAfterDays":30}""", Compact(initial));
         await Command(server, "resource", "settings", "set", name, "--idle-threads-days", "0");
         await Command(server, "resource", "settings", "set", name, "--receipts-up-to", "20");
         var changed = await Command(server, "resource", "settings", "show", name);
-        Assert.Equal("""{"rateProfile":"generous","receiptsInThreadsUpTo":20,"typingInThreadsUpTo":250,"idleThreadsDeletedAfterDays":0}""", Compact(changed));
+        Assert.Equal("""{"rateProfile":"generous","receiptsInThreadsUpTo":20,"typingInThreadsUpTo":250,"auditMessages":false,"idleThreadsDeletedAfterDays":0}""", Compact(changed));
     }
 
     private static Task<Answer> Say(Wire wire, WireUser who, string thread) =>

@@ -69,7 +69,7 @@ internal static class Interface
         new("Administration_RegenerateKey", 200, AdministrationJson.Default.RegenerateKeyRequest, """{"keyType":"Secondary"}"""),
         new("Administration_GetSettings", 200),
         new("Administration_UpdateSettings", 200, AdministrationJson.Default.SettingsModel,
-            """{"rateProfile":"generous","receiptsInThreadsUpTo":250,"typingInThreadsUpTo":250,"idleThreadsDeletedAfterDays":30}"""),
+            """{"rateProfile":"generous","receiptsInThreadsUpTo":250,"typingInThreadsUpTo":250,"auditMessages":false,"idleThreadsDeletedAfterDays":30}"""),
         new("Administration_ListIdentities", 200) { Query = [("maxPageSize", "10"), ("continuation", "7fffffffffffffff")] },
         new("Health_Live", 200),
         new("Health_Ready", 200),

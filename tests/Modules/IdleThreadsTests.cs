@@ -32,10 +32,10 @@ public sealed class IdleThreadsTests
     {
         await using var place = await ModuleHome.Open();
         var thread = await Thread(place);
-        Assert.Null(await RetentionRule.Set(place.Home, "chat.thread", 0, Cancel));
+        Assert.Null(await RetentionRule.Set(place.Home, "chat.thread", 0, new AuditNote(AuditedAct.RuleChanged, "node"), Cancel));
         place.Clock.Turn(TimeSpan.FromDays(400));
         Assert.Equal(0, await place.Unit.Housekeeping.SweepIdle(Cancel));
-        Assert.Null(await RetentionRule.Set(place.Home, "chat.thread", 500, Cancel));
+        Assert.Null(await RetentionRule.Set(place.Home, "chat.thread", 500, new AuditNote(AuditedAct.RuleChanged, "node"), Cancel));
         Assert.Equal(0, await place.Unit.Housekeeping.SweepIdle(Cancel));
         await Say(place, thread);
         place.Clock.Turn(TimeSpan.FromDays(499));
@@ -49,7 +49,7 @@ public sealed class IdleThreadsTests
     {
         await using var place = await ModuleHome.Open();
         var neighbour = await place.Unit.Own.Administration!.Add(Guid.NewGuid(), Cancel);
-        Assert.Null(await RetentionRule.Set(neighbour, "chat.thread", 0, Cancel));
+        Assert.Null(await RetentionRule.Set(neighbour, "chat.thread", 0, new AuditNote(AuditedAct.RuleChanged, "node"), Cancel));
         var (ours, theirs) = (await Thread(place), await Thread(place, neighbour));
         place.Clock.Turn(TimeSpan.FromDays(30));
         Assert.Equal(1, await place.Unit.Housekeeping.SweepIdle(Cancel));

@@ -27,7 +27,7 @@ internal sealed record RegenerateKeyRequest(string? KeyType);
 
 /// <summary>GET and PATCH /resources/{nameOrId}/settings; in a PATCH, what is absent stays.</summary>
 internal sealed record SettingsModel(
-    [property: JsonConverter(typeof(RateProfileName))] RateProfile? RateProfile, int? ReceiptsInThreadsUpTo, int? TypingInThreadsUpTo, int? IdleThreadsDeletedAfterDays);
+    [property: JsonConverter(typeof(RateProfileName))] RateProfile? RateProfile, int? ReceiptsInThreadsUpTo, int? TypingInThreadsUpTo, bool? AuditMessages, int? IdleThreadsDeletedAfterDays);
 
 /// <summary>A profile by its name only: a number would be taken for whichever profile comes there one day.</summary>
 internal sealed class RateProfileName() : JsonStringEnumConverter<RateProfile>(namingPolicy: null, allowIntegerValues: false);

@@ -40,11 +40,11 @@ internal sealed partial class AdministrationEndpoints(
     private static Operation Of(string method, string path, string name, Access access, OperationHandler handler) =>
         new(method, path, name, access, handler) { Errors = ErrorShape.ProblemDetails, BodyLimit = 4 * 1024 };
 
-    private ValueTask<Reply> Mint(Call call, CancellationToken cancel)
+    private async ValueTask<Reply> Mint(Call call, CancellationToken cancel)
     {
         if (!call.TryRead(AdministrationJson.Default.MintTokenRequest, out var request, out var unreadable))
         {
-            return new(unreadable);
+            return unreadable;
         }
 
         var problems = new List<Problem>();
@@ -59,9 +59,18 @@ internal sealed partial class AdministrationEndpoints(
             problems.Add(AdministrationProblems.BadLife);
         }
 
-        return new(problems.Count > 0
-            ? Problem.Of(problems)
-            : Reply.Json(201, tokens.Mint(call.Geography, request.Role!, minutes), AdministrationJson.Default.MintedTokenReply));
+        if (problems.Count > 0)
+        {
+            return Problem.Of(problems);
+        }
+
+        // Known to the log before it exists, by the id that everything done with it will name.
+        var tokenId = Guid.NewGuid().ToString("N");
+        var minted = call.Act(AuditedAct.AdministratorTokenMinted) with { By = "administrator", Actor = tokens.Administrator(call.Geography), Role = request.Role, Credential = tokenId };
+        var outcome = await directory.Of(call.Geography).Store.Commit(b => b.Audit(minted with { Detail = $"for {minutes} minutes" }), cancel);
+        return outcome.Refused is { } refused
+            ? refused
+            : Reply.Json(201, tokens.Mint(call.Geography, request.Role!, minutes, tokenId), AdministrationJson.Default.MintedTokenReply);
     }
 
     private async ValueTask<Reply> GetGeography(Call call, CancellationToken cancel)
@@ -131,7 +140,7 @@ internal sealed partial class AdministrationEndpoints(
             return Problem.Of(problems);
         }
 
-        var (resource, refused) = await registry.Create(directory.Of(call.Geography), request.Name!, id, cancel);
+        var (resource, refused) = await registry.Create(directory.Of(call.Geography), request.Name!, call.Act(AuditedAct.ResourceCreated, resource: id), id, cancel);
         return resource is null ? refused! : Reply.Json(201, ReplyOf(call, resource), AdministrationJson.Default.ResourceReply);
     }
 
@@ -147,13 +156,20 @@ internal sealed partial class AdministrationEndpoints(
             return AdministrationProblems.NoResource;
         }
 
-        return await registry.Delete(directory.Of(call.Geography), resource, cancel) is { } refused ? refused : Reply.Empty(204);
+        var deleted = call.Act(AuditedAct.ResourceDeleted, resource: resource.Id);
+        return await registry.Delete(directory.Of(call.Geography), resource, deleted, cancel) is { } refused ? refused : Reply.Empty(204);
     }
 
-    private async ValueTask<Reply> ListKeys(Call call, CancellationToken cancel) =>
-        await directory.FindResource(call.Geography, call.Route("nameOrId"), cancel) is { } resource
-            ? Reply.Json(200, KeysOf(resource), AdministrationJson.Default.KeysReply)
-            : AdministrationProblems.NoResource;
+    private async ValueTask<Reply> ListKeys(Call call, CancellationToken cancel)
+    {
+        if (await directory.FindResource(call.Geography, call.Route("nameOrId"), cancel) is not { } resource)
+        {
+            return AdministrationProblems.NoResource;
+        }
+
+        var outcome = await directory.Of(call.Geography).Store.Commit(b => b.Audit(call.Act(AuditedAct.KeysShown, resource: resource.Id)), cancel);
+        return outcome.Refused is { } refused ? refused : Reply.Json(200, KeysOf(resource), AdministrationJson.Default.KeysReply);
+    }
 
     private async ValueTask<Reply> Regenerate(Call call, CancellationToken cancel)
     {
@@ -176,7 +192,8 @@ internal sealed partial class AdministrationEndpoints(
 
             var fresh = RandomNumberGenerator.GetBytes(AccessKey.Bytes);
             var changed = request.KeyType == "Primary" ? resource with { PrimaryKey = fresh } : resource with { SecondaryKey = fresh };
-            var outcome = await directory.Of(call.Geography).Store.Commit(b => b.Put(changed, AdministrationProblems.NoResource), cancel);
+            var regenerated = call.Act(AuditedAct.KeyRegenerated, resource: resource.Id) with { Detail = request.KeyType };
+            var outcome = await directory.Of(call.Geography).Store.Commit(b => b.Put(changed, AdministrationProblems.NoResource).Audit(regenerated), cancel);
             if (outcome.Refused != StorageProblems.Changed)
             {
                 return outcome.Refused is { } refused ? refused : Reply.Json(200, KeysOf(changed), AdministrationJson.Default.KeysReply);
@@ -220,15 +237,18 @@ internal sealed partial class AdministrationEndpoints(
                     RateProfile = request.RateProfile ?? now.RateProfile,
                     ReceiptsInThreadsUpTo = request.ReceiptsInThreadsUpTo ?? now.ReceiptsInThreadsUpTo,
                     TypingInThreadsUpTo = request.TypingInThreadsUpTo ?? now.TypingInThreadsUpTo,
+                    AuditMessages = request.AuditMessages ?? now.AuditMessages,
                 },
             };
-            var outcome = await directory.Of(call.Geography).Store.Commit(b => b.Put(changed, AdministrationProblems.NoResource), cancel);
+            var settings = call.Act(AuditedAct.SettingsChanged, resource: resource.Id) with { Detail = Describe(changed.Settings) };
+            var outcome = await directory.Of(call.Geography).Store.Commit(b => b.Put(changed, AdministrationProblems.NoResource).Audit(settings), cancel);
             if (outcome.Refused == StorageProblems.Changed)
             {
                 continue;
             }
 
-            if (outcome.Refused is null && request.IdleThreadsDeletedAfterDays is { } days && await RetentionRule.Set(home, "chat.thread", days, cancel) is { } refused)
+            var rule = call.Act(AuditedAct.RuleChanged, resource: resource.Id) with { Detail = $"chat.thread: {request.IdleThreadsDeletedAfterDays} days without use" };
+            if (outcome.Refused is null && request.IdleThreadsDeletedAfterDays is { } days && await RetentionRule.Set(home, "chat.thread", days, rule, cancel) is { } refused)
             {
                 return refused;
             }
@@ -245,8 +265,11 @@ internal sealed partial class AdministrationEndpoints(
         var home = await directory.Of(call.Geography).Administration!.Find(resource.Id, cancel);
         var days = home is null ? null : await RetentionRule.Find(home, "chat.thread", cancel);
         var idle = directory.Of(call.Geography).Administration!.Catalogue.Find("chat.thread")!.Idle!;
-        return new SettingsModel(settings.RateProfile, settings.ReceiptsInThreadsUpTo, settings.TypingInThreadsUpTo, days ?? idle.Days);
+        return new SettingsModel(settings.RateProfile, settings.ReceiptsInThreadsUpTo, settings.TypingInThreadsUpTo, settings.AuditMessages, days ?? idle.Days);
     }
+
+    private static string Describe(ResourceSettings settings) =>
+        $"rate profile {settings.RateProfile}, receipts in threads up to {settings.ReceiptsInThreadsUpTo}, typing in threads up to {settings.TypingInThreadsUpTo}, messages audited: {(settings.AuditMessages ? "yes" : "no")}";
 
     private static ResourceReply ReplyOf(Call call, CommunicationResource resource) =>
         new(resource.Id, resource.Name, call.Geography.Name, ResourceRegistry.EndpointOf(resource), resource.CreatedOn);

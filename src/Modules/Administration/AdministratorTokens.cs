@@ -15,25 +15,32 @@ namespace Domicile.Modules.Administration;
 internal sealed class AdministratorTokens(AdministratorCredential credential, TimeProvider clock) : IAdministratorTokens
 {
     private FrozenDictionary<Geography, TokenSigner> _signers = FrozenDictionary<Geography, TokenSigner>.Empty;
+    private FrozenDictionary<Geography, SubjectRef> _subjects = FrozenDictionary<Geography, SubjectRef>.Empty;
 
-    /// <summary>Reads the signing keys of the geographies that the node serves.</summary>
+    /// <summary>Reads the signing keys of the geographies that the node serves, and files the administrator as a person in each.</summary>
     public async Task Prepare(IEnumerable<Home> geographies, CancellationToken cancel)
     {
         var signers = new Dictionary<Geography, TokenSigner>();
+        var subjects = new Dictionary<Geography, SubjectRef>();
+        var identifier = new Identifier(Identifier.Administrator, credential.Id);
         foreach (var home in geographies)
         {
             signers.Add(home.Geography, new TokenSigner(await home.Secret("administrator tokens", cancel)));
+            subjects.Add(home.Geography, await home.FindSubject(identifier, cancel) ?? await home.AddSubject([identifier], cancel));
         }
 
-        _signers = signers.ToFrozenDictionary();
+        (_signers, _subjects) = (signers.ToFrozenDictionary(), subjects.ToFrozenDictionary());
     }
 
+    /// <summary>The holder of the credential, as a geography knows them.</summary>
+    public SubjectRef Administrator(Geography geography) => _subjects[geography];
+
     /// <summary>Mints a token.</summary>
-    public MintedTokenReply Mint(Geography geography, string role, int minutes)
+    public MintedTokenReply Mint(Geography geography, string role, int minutes, string tokenId)
     {
         var issued = clock.GetUtcNow().ToUnixTimeSeconds();
         var expires = issued + (minutes * 60L);
-        var token = _signers[geography].Sign(new AdministratorClaims(role, geography.Slug, issued, expires, Guid.NewGuid().ToString("N")), AdministratorJson.Default.AdministratorClaims);
+        var token = _signers[geography].Sign(new AdministratorClaims(role, geography.Slug, issued, expires, tokenId), AdministratorJson.Default.AdministratorClaims);
         return new MintedTokenReply(token, role, DateTimeOffset.FromUnixTimeSeconds(expires));
     }
 
@@ -44,7 +51,7 @@ internal sealed class AdministratorTokens(AdministratorCredential credential, Ti
         && claims.Geography == geography.Slug
         && claims.Exp > clock.GetUtcNow().ToUnixTimeSeconds()
         && AdministratorRole.All.Contains(claims.Role)
-            ? (new Caller.Administrator(claims.Role), null)
+            ? (new Caller.Administrator(claims.Role) { Subject = _subjects[geography], TokenId = claims.Jti }, null)
             : (null, AdministrationProblems.BadToken);
 
     /// <inheritdoc/>

@@ -18,7 +18,7 @@ public sealed class ResourceRegistry(IResourceOrigins origins, TimeProvider cloc
     /// Makes a resource. Data's way: request → administration.resource among the geography's own records, sealed under the geography's own key → until it is
     /// deleted; its own key is made before it.
     /// </summary>
-    public async ValueTask<(CommunicationResource? Resource, Problem? Refused)> Create(Home geography, string name, Guid id, CancellationToken cancel)
+    public async ValueTask<(CommunicationResource? Resource, Problem? Refused)> Create(Home geography, string name, AuditNote note, Guid id, CancellationToken cancel)
     {
         if (await geography.Store.Get<CommunicationResource>([id], cancel) is not null
             || await geography.Store.Lookup<CommunicationResource>(nameof(CommunicationResource.Name), ColumnValue.Of(name), 1, cancel) is [_])
@@ -47,7 +47,7 @@ public sealed class ResourceRegistry(IResourceOrigins origins, TimeProvider cloc
             PrimaryKey = RandomNumberGenerator.GetBytes(AccessKey.Bytes),
             SecondaryKey = RandomNumberGenerator.GetBytes(AccessKey.Bytes),
         };
-        var outcome = await geography.Store.Commit(b => b.Insert(resource, AdministrationProblems.ResourceExists), cancel);
+        var outcome = await geography.Store.Commit(b => b.Insert(resource, AdministrationProblems.ResourceExists).Audit(note), cancel);
         if (outcome.Refused is { } refused)
         {
             origins.Close(authority);
@@ -58,11 +58,17 @@ public sealed class ResourceRegistry(IResourceOrigins origins, TimeProvider cloc
     }
 
     /// <summary>
-    /// Removes a resource and everything in it. Its keys go first; after a crash in between, deleting it again finishes.
+    /// Removes a resource and everything in it. The audit log is told before anything is destroyed; then its keys go first; after a crash in between, deleting it again finishes.
     /// </summary>
     /// <returns>Why it was refused, or null.</returns>
-    public async ValueTask<Problem?> Delete(Home geography, CommunicationResource resource, CancellationToken cancel)
+    public async ValueTask<Problem?> Delete(Home geography, CommunicationResource resource, AuditNote note, CancellationToken cancel)
     {
+        var begun = await geography.Store.Commit(b => b.Require<CommunicationResource>([resource.Id], AdministrationProblems.NoResource).Audit(note), cancel);
+        if (begun.Refused is not null)
+        {
+            return begun.Refused;
+        }
+
         if (await geography.Administration!.Find(resource.Id, cancel) is { } home)
         {
             await geography.Administration.Remove(home, cancel);

@@ -48,7 +48,15 @@ internal sealed class ChatMessages(ThreadDoor door, ChatStore store, TimeProvide
             Metadata = ChatVersions.HasMessageMetadata(call.ApiVersion) ? ThreadPatch.Merge(null, request.Metadata) : null,
         };
         var sent = await call.Home.Store.Commit(
-            b => b.Lock(thread, ChatProblems.NoThread).Require<ChatParticipant>([thread, me], ChatProblems.NoLongerIn).Append(message), cancel);
+            b =>
+            {
+                b.Lock(thread, ChatProblems.NoThread).Require<ChatParticipant>([thread, me], ChatProblems.NoLongerIn).Append(message);
+                if (call.Settings.AuditMessages)
+                {
+                    b.AuditWrites(AuditedAct.MessageSent);
+                }
+            },
+            cancel);
         return sent.Refused is { } refused
             ? await ThreadDoor.Explain(call, thread, refused, cancel)
             : Reply.Json(201, new SentReply(sent.Appended[0].Arrival.ToString(CultureInfo.InvariantCulture)), ChatJson.Default.SentReply);

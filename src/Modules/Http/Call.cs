@@ -28,6 +28,8 @@ public sealed class Call(HttpContext http, Geography geography, ServedResource? 
     /// <summary>What the customer chose for the resource.</summary>
     public ResourceSettings Settings => Resource.Settings;
 
+    private Guid? ResourceId => resource?.Home.ResourceId;
+
     private ServedResource Resource => resource ?? throw new InvalidOperationException("An operation of the administration origin is for no resource.");
 
     /// <summary>Who is calling.</summary>
@@ -50,6 +52,27 @@ public sealed class Call(HttpContext http, Geography geography, ServedResource? 
 
     /// <summary>The user who is calling. Only operations with <see cref="Access.User"/> may ask.</summary>
     public Caller.User User => (Caller.User)Caller;
+
+    /// <summary>What is to be said in the audit log of what this call does.</summary>
+    /// <param name="act">The act.</param>
+    /// <param name="person">The person to whom it is done, if it is to one.</param>
+    /// <param name="resource">The resource that it is done to; without one, the resource that the request is for.</param>
+    public AuditNote Act(AuditedAct act, SubjectRef person = default, Guid? resource = null)
+    {
+        var note = Caller switch
+        {
+            Caller.Administrator administrator => new AuditNote(act, "administrator")
+            {
+                Actor = administrator.Subject,
+                Role = administrator.Role,
+                Credential = administrator.TokenId,
+            },
+            Caller.Application application => new AuditNote(act, "application") { Credential = application.KeyFingerprint },
+            Caller.User user => new AuditNote(act, "user") { Actor = user.Subject },
+            _ => new AuditNote(act, "nobody"),
+        };
+        return note with { Person = person, Resource = resource ?? ResourceId, Request = http.TraceIdentifier };
+    }
 
     /// <summary>A part of the path that the route template names, percent-decoded. A slash inside a part stays <c>%2F</c>; no id has one.</summary>
     public string Route(string name) =>

@@ -24,5 +24,12 @@ public abstract record Caller
 
     /// <summary>An administrator with a short-lived token.</summary>
     /// <param name="Role">One of <c>owner</c>, <c>operator</c>, <c>privacy</c>, <c>reader</c>.</param>
-    public sealed record Administrator(string Role) : Caller;
+    public sealed record Administrator(string Role) : Caller
+    {
+        /// <summary>The person, as the geography's audit log knows them.</summary>
+        public SubjectRef Subject { get; init; }
+
+        /// <summary>The id of the token.</summary>
+        public string? TokenId { get; init; }
+    }
 }

@@ -15,6 +15,10 @@ public sealed record ResourceSettings
     /// <summary>Participants up to which a thread has typing notifications, 0–250.</summary>
     /// <value>250.</value>
     public int TypingInThreadsUpTo { get; init; } = 250;
+
+    /// <summary>Whether every message that is sent is written into the audit log, by the digest of its record.</summary>
+    /// <value>No.</value>
+    public bool AuditMessages { get; init; }
 }
 
 /// <summary>A table of rate limits.</summary>

@@ -132,7 +132,7 @@ internal sealed class IdentityEndpoints(UserTokens tokens, IResourceHomes homes,
             }
 
             var revoked = account with { Revocations = account.Revocations + 1 };
-            var outcome = await call.Home.Store.Commit(b => b.Put(revoked, IdentityProblems.NotFound), cancel);
+            var outcome = await call.Home.Store.Commit(b => b.Put(revoked, IdentityProblems.NotFound).Audit(call.Act(AuditedAct.TokensRevoked, account.Subject)), cancel);
             if (outcome.Refused != StorageProblems.Changed)
             {
                 return outcome.Refused is { } refused ? refused : Reply.Empty(204);
@@ -155,7 +155,7 @@ internal sealed class IdentityEndpoints(UserTokens tokens, IResourceHomes homes,
         }
 
         if (await call.Home.FindSubject(new Identifier(Identifier.CommunicationUser, rawId), cancel) is { } subject
-            && await call.Home.EraseSubject(subject, b => b.Delete<UserAccount>([subject]), cancel) is { } refused)
+            && await call.Home.EraseSubject(subject, b => b.Delete<UserAccount>([subject]).Audit(call.Act(AuditedAct.IdentityErased, subject)), cancel) is { } refused)
         {
             return refused;
         }
@@ -193,6 +193,12 @@ internal sealed class IdentityEndpoints(UserTokens tokens, IResourceHomes homes,
             }
 
             after = handle;
+        }
+
+        var listing = call.Act(AuditedAct.IdentitiesListed, resource: home.ResourceId);
+        if ((await home.Store.Commit(b => b.Audit(listing), cancel)).Refused is { } refused)
+        {
+            return refused;
         }
 
         var accounts = await home.Store.Range<UserAccount>().After(after is { } at ? ColumnValue.Of(at) : (ColumnValue?)null).Take(size).Open(cancel);

@@ -16,6 +16,7 @@ internal static class ColumnCodecs
         [typeof(int)] = new ColumnCodec<int>(ColumnType.Integer, false, value => ColumnValue.Of(value), value => checked((int)value.Number)),
         [typeof(bool)] = new ColumnCodec<bool>(ColumnType.Integer, false, value => ColumnValue.Of(value ? 1 : 0), value => value.Number != 0),
         [typeof(string)] = new ColumnCodec<string?>(ColumnType.Text, true, ColumnValue.Of, value => value.Text),
+        [typeof(byte[])] = new ColumnCodec<byte[]?>(ColumnType.Bytes, true, ColumnValue.Of, value => value.Bytes),
         [typeof(Guid)] = new ColumnCodec<Guid>(
             ColumnType.Bytes, false, value => ColumnValue.Of(value.ToByteArray(bigEndian: true)), value => new Guid(value.Bytes!, bigEndian: true)),
         [typeof(DateTimeOffset)] = new ColumnCodec<DateTimeOffset>(

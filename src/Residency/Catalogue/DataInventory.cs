@@ -8,6 +8,9 @@ namespace Domicile.Residency;
 /// <param name="OtherTables">What the storage engine and the key store keep beside them.</param>
 public sealed record DataInventory(IReadOnlyList<InventoryKind> Kinds, IReadOnlyList<InventoryTable> OtherTables)
 {
+    /// <summary>The acts that are written into the audit log.</summary>
+    public IReadOnlyList<InventoryAct> AuditedActs { get; } = [.. AuditedAct.All.Select(act => new InventoryAct(act.Name, act.Meaning, act.Duty))];
+
     /// <summary>Makes the inventory of a catalogue.</summary>
     public static DataInventory Of(Catalogue catalogue, IEnumerable<(string Table, string Purpose)> otherTables) =>
         new([.. catalogue.Kinds.Select(InventoryKind.Of)], [.. otherTables.Select(table => new InventoryTable(table.Table, table.Purpose))]);
@@ -69,6 +72,24 @@ public sealed record DataInventory(IReadOnlyList<InventoryKind> Kinds, IReadOnly
             text.Append(CultureInfo.InvariantCulture, $"| {Cell(table.Table)} | {Cell(table.Purpose)} |\n");
         }
 
+        text.Append(
+            """
+
+            ## Acts that are audited
+
+            Each geography has an audit log of its own. What is done of these is written into it in the same transaction, or is not done. An entry has the instant, the
+            act, and a salted hash of who, what and why; these are sealed, and go when the person who acted is erased, or after 400 days. The key with which
+            the log signs its checkpoints is published at GET /audit/log of the geography's administration origin.
+
+            | act | what it means | whose duty |
+            |---|---|---|
+
+            """);
+        foreach (var act in AuditedActs)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {Cell(act.Name)} | {Cell(act.Meaning)} | {Cell(act.Duty)} |\n");
+        }
+
         return text.ToString();
     }
 
@@ -99,6 +120,9 @@ public sealed record DataInventory(IReadOnlyList<InventoryKind> Kinds, IReadOnly
 
     private static string Cell(string value) => value.Replace("<", "&lt;", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal);
 }
+
+/// <summary>An act that is audited.</summary>
+public sealed record InventoryAct(string Name, string Meaning, string Duty);
 
 /// <summary>A table that is not a kind of record.</summary>
 public sealed record InventoryTable(string Table, string Purpose);

@@ -11,6 +11,9 @@ public readonly record struct Identifier(string Purpose, string Value)
     /// <summary>An id of the customer's own, which they gave to an identity.</summary>
     public const string Custom = "customId";
 
+    /// <summary>The name of an administrator's credential.</summary>
+    public const string Administrator = "administrator";
+
     /// <summary>Only the purpose: an identifier does not belong in a log or an error.</summary>
     public override string ToString() => Purpose;
 }

@@ -120,7 +120,7 @@ internal sealed partial class OperationEndpoint
         var (caller, refusal) = await _edge.Callers.Check(context, _operation.Access, place, cancel);
         if (caller is null)
         {
-            return (refusal!, default);
+            return (Denied(place, refusal!), default);
         }
 
         // What do they say?
@@ -138,7 +138,7 @@ internal sealed partial class OperationEndpoint
 
         if (unreadable is not null)
         {
-            return (unreadable, body);
+            return (Denied(place, unreadable), body);
         }
 
         // Then it is the module's.
@@ -156,7 +156,19 @@ internal sealed partial class OperationEndpoint
             return (tooMany, body);
         }
 
-        return (await _operation.Handler(call, cancel), body);
+        var reply = await _operation.Handler(call, cancel);
+        return (reply.Problem is { } problem ? Denied(place, problem, reply) : reply, body);
+    }
+
+    /// <summary>Tells of a request that may not, whoever said so.</summary>
+    private Reply Denied(Place place, Problem problem, Reply? reply = null)
+    {
+        if (problem.Status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden)
+        {
+            _edge.Refusals?.Count(place.Geography!, place.Resource?.Home.ResourceId, problem);
+        }
+
+        return reply ?? problem;
     }
 
     private ValueTask Write(HttpContext context, Reply reply, CancellationToken cancel)

@@ -34,6 +34,12 @@ internal interface IStoreEngine : IAsyncDisposable
     /// <summary>Reads the feed after a position, at most so many entries.</summary>
     ValueTask<FeedPage> ReadFeed(long after, int take, CancellationToken cancel);
 
+    /// <summary>
+    /// Reads the feed after a position for a reader of few kinds, at most so many positions of it. Entries of other kinds may be left out; the page says how far it
+    /// has looked.
+    /// </summary>
+    ValueTask<FeedPage> ReadFeed(long after, int take, IReadOnlyList<RecordKind> kinds, CancellationToken cancel) => ReadFeed(after, take, cancel);
+
     /// <summary>The last position before which nothing can come any more.</summary>
     ValueTask<FeedPosition> FeedEnd(CancellationToken cancel);
 

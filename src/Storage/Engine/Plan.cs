@@ -12,8 +12,17 @@ internal sealed record Plan(long Resource, RootLock? Lock, IReadOnlyList<Check> 
     /// <summary>The person whose erasure this batch begins, or nobody: their rows are then to go.</summary>
     public SubjectRef Erased { get; init; }
 
+    /// <summary>
+    /// What the audit log says of it, or null. The engine gathers those of one transaction and writes their group with it, by <see cref="AuditScribe.Close"/>: one
+    /// insert, told of in the feed like any other. When that fails, so does the transaction.
+    /// </summary>
+    public AuditedBatch? Audited { get; init; }
+
     /// <summary>What must not have been appended to meanwhile, or null.</summary>
     public IdleRoot? Unused { get; init; }
+
+    /// <summary>The resource whose row one of the writes is.</summary>
+    public long ResourceOf(Write write) => write.IsOfGeography ? ResourceRef.Geography.Number : Resource;
 }
 
 /// <summary>A root below which nothing was appended for long.</summary>
@@ -58,7 +67,11 @@ internal enum WriteKind
 /// <param name="Version">The row version after the write; for a put the row must have the one before.</param>
 /// <param name="Otherwise">What to answer when the row is there already (insert), is not there, or has another version (put, delete). Null for a delete that may find nothing.</param>
 internal sealed record Write(
-    RecordKind Kind, WriteKind What, ColumnValue[] Key, ColumnValue[] Values, byte[]? Payload, long Version, Problem? Otherwise);
+    RecordKind Kind, WriteKind What, ColumnValue[] Key, ColumnValue[] Values, byte[]? Payload, long Version, Problem? Otherwise)
+{
+    /// <summary>Whether the row is one of the geography's own, whichever resource the plan is for: an audit entry outlives the resource.</summary>
+    public bool IsOfGeography { get; init; }
+}
 
 /// <summary>What became of a plan.</summary>
 /// <param name="Refused">Why nothing was written, or null.</param>

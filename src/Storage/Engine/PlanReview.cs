@@ -54,7 +54,7 @@ internal static class PlanReview
 
     private static Problem? RefusalOf(Plan plan, Write write, IKnownRows rows, Func<RecordKind, IReadOnlyList<int>> people)
     {
-        var (kind, resource) = (write.Kind, plan.Resource);
+        var (kind, resource) = (write.Kind, plan.ResourceOf(write));
         if (write.What != WriteKind.Delete && IsOfErased(write, rows, people(kind)))
         {
             return StorageProblems.Gone;
@@ -104,7 +104,7 @@ internal static class PlanReview
             return true;
         }
 
-        return (plan.Lock is { } root && root.Kind == parent && root.Id == id) || rows.HasRoot(parent, id, plan.Resource) || Inserts(plan, parent, id);
+        return (plan.Lock is { } root && root.Kind == parent && root.Id == id) || rows.HasRoot(parent, id, plan.ResourceOf(write)) || Inserts(plan, parent, id);
 
         static bool Inserts(Plan plan, RecordKind kind, long id) =>
             plan.Writes.Any(other => other.What == WriteKind.Insert && other.Kind == kind && other.Key[0].Number == id);

@@ -26,6 +26,8 @@ internal sealed class PostgresGroup
     private readonly HashSet<long> _forbidden = [];
     private readonly HashSet<long> _inserted = [];
     private readonly List<Action<NpgsqlDataReader>> _answers = [];
+    private readonly List<AuditedBatch> _audited = [];
+    private Write? _auditGroup;
 
     public PostgresGroup(Dictionary<RecordKind, PostgresTable> tables, IReadOnlyList<PostgresCommit> commits)
     {
@@ -83,6 +85,13 @@ internal sealed class PostgresGroup
                 Apply(commit, now, at);
             }
         }
+
+        // One row of the audit log for all that this transaction does and that speaks for itself.
+        if (_audited.Count > 0)
+        {
+            _auditGroup = _audited[0].Scribe.Close(_audited);
+            Entries.Add(new FeedEntry(0, at, ResourceRef.Geography.Number, _auditGroup.Kind, Change.Inserted, _auditGroup.Key, _auditGroup.Version));
+        }
     }
 
     /// <summary>Writes, and commits.</summary>
@@ -105,7 +114,7 @@ internal sealed class PostgresGroup
                         appended.Add(table, rows = []);
                     }
 
-                    rows.Add((write, Placed(write, commit.Appended[place++]), commit.Plan.Resource));
+                    rows.Add((write, Placed(write, commit.Appended[place++]), commit.Plan.ResourceOf(write)));
                     continue;
                 }
 
@@ -120,15 +129,15 @@ internal sealed class PostgresGroup
                 if (write.What == WriteKind.Insert)
                 {
                     running = table;
-                    run.Add((write, write.Values, commit.Plan.Resource));
+                    run.Add((write, write.Values, commit.Plan.ResourceOf(write)));
                 }
                 else if (write.What == WriteKind.Put)
                 {
-                    Put(batch, table, write, commit.Plan.Resource);
+                    Put(batch, table, write, commit.Plan.ResourceOf(write));
                 }
                 else if (IsWritten(commit, write))
                 {
-                    Delete(batch, table, write, commit.Plan.Resource, now);
+                    Delete(batch, table, write, commit.Plan.ResourceOf(write), now);
                 }
             }
 
@@ -146,6 +155,11 @@ internal sealed class PostgresGroup
         foreach (var (table, rows) in appended)
         {
             Insert(batch, table, rows);
+        }
+
+        if (_auditGroup is { } group)
+        {
+            Insert(batch, _tables[group.Kind], [(group, group.Values, ResourceRef.Geography.Number)]);
         }
 
         foreach (var heads in _known.ChangedHeads)
@@ -247,7 +261,7 @@ internal sealed class PostgresGroup
         }
         else
         {
-            AddRow(kind, write.Key, plan.Resource, isNew: write.What == WriteKind.Insert);
+            AddRow(kind, write.Key, plan.ResourceOf(write), isNew: write.What == WriteKind.Insert);
         }
 
         if (write.What == WriteKind.Delete)
@@ -283,7 +297,7 @@ internal sealed class PostgresGroup
                     _unique.Add(index, asked = (table, []));
                 }
 
-                asked.Asked.Add((values, plan.Resource));
+                asked.Asked.Add((values, plan.ResourceOf(write)));
             }
         }
 
@@ -441,7 +455,7 @@ internal sealed class PostgresGroup
                 commit.Appended.Add(place);
                 key = [key[0], place.Arrival];
             }
-            else if (write.What == WriteKind.Delete && !_known.Exists(write.Kind, key, plan.Resource))
+            else if (write.What == WriteKind.Delete && !_known.Exists(write.Kind, key, plan.ResourceOf(write)))
             {
                 continue;
             }
@@ -451,9 +465,14 @@ internal sealed class PostgresGroup
             }
 
             var change = write.What switch { WriteKind.Put => Change.Put, WriteKind.Delete => Change.Deleted, _ => Change.Inserted };
-            var entry = new FeedEntry(0, at, plan.Resource, write.Kind, change, key, write.Version);
+            var entry = new FeedEntry(0, at, plan.ResourceOf(write), write.Kind, change, key, write.Version);
             commit.Entries.Add(entry);
             Entries.Add(entry);
+            if (plan.Audited is { } audited && commit.Entries.Count == 1)
+            {
+                audited.First = new AuditedRecord(write.Kind.Name, entry.Resource, FeedKey.Write([.. key]));
+                _audited.Add(audited);
+            }
         }
 
         if (!plan.Erased.IsNone)

@@ -93,12 +93,12 @@ internal sealed class PostgresKnownRows : IKnownRows
         var written = new HashSet<RowKey>();
         foreach (var write in plan.Writes.Where(write => write.What != WriteKind.Append))
         {
-            if (!written.Add(RowKey.Row(write.Kind, write.Key, plan.Resource)))
+            if (!written.Add(RowKey.Row(write.Kind, write.Key, plan.ResourceOf(write))))
             {
                 return true;
             }
 
-            if (write.What != WriteKind.Delete && _tables[write.Kind].Unique.Any(index => ValuesOf(index, write) is { } values && !written.Add(new RowKey(index, plan.Resource, values))))
+            if (write.What != WriteKind.Delete && _tables[write.Kind].Unique.Any(index => ValuesOf(index, write) is { } values && !written.Add(new RowKey(index, plan.ResourceOf(write), values))))
             {
                 return true;
             }
@@ -110,7 +110,8 @@ internal sealed class PostgresKnownRows : IKnownRows
     /// <summary>A plan is carried out: what it writes is what the next one finds.</summary>
     public void Write(Plan plan, Write write)
     {
-        var (kind, row) = (write.Kind, RowKey.Row(write.Kind, write.Key, plan.Resource));
+        var resource = plan.ResourceOf(write);
+        var (kind, row) = (write.Kind, RowKey.Row(write.Kind, write.Key, resource));
         foreach (var index in _tables[kind].Unique.Where(_ => write.What is WriteKind.Put or WriteKind.Delete))
         {
             // What it had is free; the few of one group are looked through.
@@ -140,7 +141,7 @@ internal sealed class PostgresKnownRows : IKnownRows
         {
             if (ValuesOf(index, write) is { } values)
             {
-                _taken[new RowKey(index, plan.Resource, values)] = write.Key;
+                _taken[new RowKey(index, resource, values)] = write.Key;
             }
         }
     }

@@ -17,6 +17,10 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     private readonly TimeProvider _clock;
     private readonly long _epoch;
 
+    // Of the transaction at hand; only the writer's thread touches them.
+    private readonly List<AuditedBatch> _audited = [];
+    private FeedEntry? _auditGroup;
+
     public SqliteStoreEngine(string path, Catalogue catalogue, Geography geography, TimeProvider clock)
     {
         _clock = clock;
@@ -27,7 +31,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             _tablesByNumber = tables.ToDictionary(table => table.Number);
         }
 
-        _writer = new SqliteWriter(path, geography.Slug) { BeforeCommit = _heads.Write, Committed = Tell, Undone = _heads.Undone };
+        _writer = new SqliteWriter(path, geography.Slug) { BeforeCommit = Finish, Committed = Tell, Undone = Undone };
         _readers = new SqliteReaders(path, Math.Max(4, Environment.ProcessorCount * 2));
     }
 
@@ -79,34 +83,33 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         _readers.Read(
             static (session, ask) =>
             {
-                var entries = new List<FeedEntry>();
-                var rows = session.Prepare("SELECT position, at, resource, kind, change, key, version FROM engine_feed WHERE position > ?1 ORDER BY position LIMIT ?2")
-                    .Bind(1, ask.after).Bind(2, ask.take);
-                while (rows.Step())
-                {
-                    entries.Add(new FeedEntry(
-                        rows.Number(0),
-                        DateTimeOffset.FromUnixTimeMilliseconds(rows.Number(1)),
-                        rows.Number(2),
-                        ask.Engine._tablesByNumber[rows.Number(3)].Kind,
-                        (Change)rows.Number(4),
-                        FeedKey.Read(rows.Bytes(5)),
-                        rows.Number(6)));
-                }
-
-                // AUTOINCREMENT remembers the last position even when every entry was trimmed.
-                var bounds = session.Prepare("SELECT coalesce((SELECT min(position) FROM engine_feed) - 1, seq), seq FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'engine_feed'), 0) AS seq)");
-                bounds.Step();
-                var page = new FeedPage(entries, new FeedPosition(ask.Engine._epoch, bounds.Number(0)), new FeedPosition(ask.Engine._epoch, bounds.Number(1)))
-                {
-                    Last = entries.Count > 0 ? entries[^1].Position : ask.after,
-                    Count = entries.Count,
-                };
-                bounds.Reset();
-                return page;
+                var entries = ask.Engine.ReadEntries(session
+                    .Prepare("SELECT position, at, resource, kind, change, key, version FROM engine_feed WHERE position > ?1 ORDER BY position LIMIT ?2")
+                    .Bind(1, ask.after).Bind(2, ask.take));
+                var (horizon, end) = ask.Engine.Bounds(session);
+                return new FeedPage(entries, horizon, end) { Last = entries.Count > 0 ? entries[^1].Position : ask.after, Count = entries.Count };
             },
             (Engine: this, after, take),
             cancel);
+
+    public ValueTask<FeedPage> ReadFeed(long after, int take, IReadOnlyList<RecordKind> kinds, CancellationToken cancel)
+    {
+        // Rows of other kinds are passed over where they lie: most of the feed is messages, and a reader of few kinds wants none of them.
+        var numbers = string.Join(", ", kinds.Select(kind => _tables[kind].Number));
+        return _readers.Read(
+            static (session, ask) =>
+            {
+                // The end before the entries: what comes in between is left for the next time, and not passed over.
+                var (horizon, end) = ask.Engine.Bounds(session);
+                var through = Math.Min(ask.after + ask.take, end.Number);
+                var entries = ask.Engine.ReadEntries(session
+                    .Prepare($"SELECT position, at, resource, kind, change, key, version FROM engine_feed WHERE position > ?1 AND position <= ?2 AND kind IN ({ask.numbers}) ORDER BY position")
+                    .Bind(1, ask.after).Bind(2, through));
+                return new FeedPage(entries, horizon, end) { Last = through, Count = entries.Count };
+            },
+            (Engine: this, after, take, numbers),
+            cancel);
+    }
 
     public async ValueTask<FeedPosition> FeedEnd(CancellationToken cancel) => (await ReadFeed(long.MaxValue - 1, 1, cancel)).End;
 
@@ -292,21 +295,22 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         {
             var table = _tables[write.Kind];
             var key = write.Key;
+            var resource = plan.ResourceOf(write);
             switch (write.What)
             {
                 case WriteKind.Insert:
-                    Insert(session, table, plan.Resource, write);
+                    Insert(session, table, resource, write);
                     break;
                 case WriteKind.Append:
-                    var place = Append(session, table, plan.Resource, write, now);
+                    var place = Append(session, table, resource, write, now);
                     key = [key[0], place.Arrival];
                     (appended ??= []).Add(place);
                     break;
                 case WriteKind.Put:
-                    Update(session, table, plan.Resource, write);
+                    Update(session, table, resource, write);
                     break;
                 default:
-                    if (!Delete(session, table, plan.Resource, write, now))
+                    if (!Delete(session, table, resource, write, now))
                     {
                         continue;
                     }
@@ -315,10 +319,15 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             }
 
             var change = write.What switch { WriteKind.Put => Change.Put, WriteKind.Delete => Change.Deleted, _ => Change.Inserted };
-            session.Prepare(AddToFeed)
-                .Bind(1, now).Bind(2, plan.Resource).Bind(3, table.Number).Bind(4, (long)change).Bind(5, FeedKey.Write(key)).Bind(6, write.Version).Run();
-            position = SQLitePCL.raw.sqlite3_last_insert_rowid(session.Connection.Handle!);
-            entries.Add(new FeedEntry(position, DateTimeOffset.FromUnixTimeMilliseconds(now), plan.Resource, table.Kind, change, key, write.Version));
+            var written = FeedKey.Write(key);
+            var entry = AppendToFeed(session, table, resource, change, key, written, write.Version, now);
+            position = entry.Position;
+            entries.Add(entry);
+            if (plan.Audited is { } audited && entries.Count == 1)
+            {
+                audited.First = new AuditedRecord(table.Kind.Name, resource, written);
+                _audited.Add(audited);
+            }
         }
 
         if (!plan.Erased.IsNone)
@@ -328,6 +337,66 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         }
 
         return new EngineOutcome(null, position, (IReadOnlyList<Appended>?)appended ?? []);
+    }
+
+    private List<FeedEntry> ReadEntries(SqliteStatement rows)
+    {
+        var entries = new List<FeedEntry>();
+        while (rows.Step())
+        {
+            entries.Add(new FeedEntry(
+                rows.Number(0),
+                DateTimeOffset.FromUnixTimeMilliseconds(rows.Number(1)),
+                rows.Number(2),
+                _tablesByNumber[rows.Number(3)].Kind,
+                (Change)rows.Number(4),
+                FeedKey.Read(rows.Bytes(5)),
+                rows.Number(6)));
+        }
+
+        return entries;
+    }
+
+    private (FeedPosition Horizon, FeedPosition End) Bounds(SqliteSession session)
+    {
+        // AUTOINCREMENT remembers the last position even when every entry was trimmed.
+        var bounds = session.Prepare("SELECT coalesce((SELECT min(position) FROM engine_feed) - 1, seq), seq FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'engine_feed'), 0) AS seq)");
+        bounds.Step();
+        var found = (new FeedPosition(_epoch, bounds.Number(0)), new FeedPosition(_epoch, bounds.Number(1)));
+        bounds.Reset();
+        return found;
+    }
+
+    private static FeedEntry AppendToFeed(
+        SqliteSession session, SqliteTable table, long resource, Change change, ColumnValue[] key, byte[] written, long version, long now)
+    {
+        session.Prepare(AddToFeed).Bind(1, now).Bind(2, resource).Bind(3, table.Number).Bind(4, (long)change).Bind(5, written).Bind(6, version).Run();
+        var position = SQLitePCL.raw.sqlite3_last_insert_rowid(session.Connection.Handle!);
+        return new FeedEntry(position, DateTimeOffset.FromUnixTimeMilliseconds(now), resource, table.Kind, change, key, version);
+    }
+
+    /// <summary>What is written once for all batches of a transaction: how far sequences have come, and the audit log's group.</summary>
+    private void Finish(SqliteSession session)
+    {
+        _heads.Write(session);
+        if (_audited.Count == 0)
+        {
+            return;
+        }
+
+        var write = _audited[0].Scribe.Close(_audited);
+        var table = _tables[write.Kind];
+        Insert(session, table, ResourceRef.Geography.Number, write);
+        _auditGroup = AppendToFeed(
+            session, table, ResourceRef.Geography.Number, Change.Inserted, write.Key, FeedKey.Write(write.Key), write.Version, _clock.GetUtcNow().ToUnixTimeMilliseconds());
+        _audited.Clear();
+    }
+
+    private void Undone()
+    {
+        _audited.Clear();
+        _auditGroup = null;
+        _heads.Undone();
     }
 
     private Problem? Refusal(SqliteSession session, Plan plan)
@@ -370,7 +439,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     private Problem? RefusalOf(SqliteSession session, Plan plan, Write write)
     {
         var table = _tables[write.Kind];
-        var resource = plan.Resource;
+        var resource = plan.ResourceOf(write);
         if (write.What != WriteKind.Delete && table.People.Any(person => _heads.IsErased(write.Values[person].Number)))
         {
             return StorageProblems.Gone;
@@ -410,7 +479,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         }
 
         return (plan.Lock is { } root && root.Kind == parent && root.Id == id)
-            || _heads.Exists(session, _tables[parent], id, plan.Resource)
+            || _heads.Exists(session, _tables[parent], id, plan.ResourceOf(write))
             || plan.Writes.Any(other => other.What == WriteKind.Insert && other.Kind == parent && other.Key[0].Number == id);
     }
 
@@ -632,6 +701,12 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             {
                 entries.AddRange(commit.Entries);
             }
+        }
+
+        if (_auditGroup is { } written)
+        {
+            entries.Add(written);
+            _auditGroup = null;
         }
 
         if (entries.Count > 0)

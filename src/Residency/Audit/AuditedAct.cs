@@ -1,0 +1,71 @@
+using System.Collections.Frozen;
+
+namespace Domicile.Residency;
+
+/// <summary>
+/// An act that is written into the audit log of its geography. This is the list, all of it: what is not here is not audited. A number is never used again.
+/// </summary>
+/// <param name="Number">The act's number at rest.</param>
+/// <param name="Name">The act's name in the log, noun and past participle.</param>
+/// <param name="Meaning">What was done, in a sentence.</param>
+/// <param name="Duty">Who sees to it that the entry is written.</param>
+public sealed record AuditedAct(int Number, string Name, string Meaning, string Duty)
+{
+    /// <summary>A log began that continues another one.</summary>
+    public static readonly AuditedAct LogContinued = new(1, "log.continued", "The log began after a restore; it continues the log that it names.", "Audit");
+
+    /// <summary>Entries of the log were opened.</summary>
+    public static readonly AuditedAct LogRead = new(2, "log.read", "Entries of this log were opened, with who and what.", "Audit");
+
+    /// <summary>Requests were refused.</summary>
+    public static readonly AuditedAct AccessDenied = new(
+        3, "access.denied", "Requests were refused with 401 or 403: how many in a minute, by resource and reason. One entry for all of them, so that nobody fills the log.", "Audit");
+
+    /// <summary>An administrator token was minted.</summary>
+    public static readonly AuditedAct AdministratorTokenMinted = new(10, "administratorToken.minted", "The administrator credential minted a token of a role.", "Administration");
+
+    /// <summary>A resource was created.</summary>
+    public static readonly AuditedAct ResourceCreated = new(11, "resource.created", "A resource was created.", "Administration");
+
+    /// <summary>A resource is deleted.</summary>
+    public static readonly AuditedAct ResourceDeleted = new(
+        12, "resource.deleted", "The deletion of a resource began, with everything in it. Written before the first key is destroyed; once more when the deletion had to be repeated.", "Administration");
+
+    /// <summary>A resource's settings were changed.</summary>
+    public static readonly AuditedAct SettingsChanged = new(13, "settings.changed", "The settings of a resource were changed.", "Administration");
+
+    /// <summary>A retention rule was changed.</summary>
+    public static readonly AuditedAct RuleChanged = new(14, "rule.changed", "How long something is kept was changed for a resource.", "Administration");
+
+    /// <summary>An access key was regenerated.</summary>
+    public static readonly AuditedAct KeyRegenerated = new(15, "key.regenerated", "An access key of a resource was replaced, and what was issued with it revoked.", "Administration");
+
+    /// <summary>The access keys were shown.</summary>
+    public static readonly AuditedAct KeysShown = new(16, "keys.shown", "An administrator was shown the access keys of a resource.", "Administration");
+
+    /// <summary>The users of a resource were listed.</summary>
+    public static readonly AuditedAct IdentitiesListed = new(20, "identities.listed", "An administrator was shown ids of people.", "Identity");
+
+    /// <summary>Tokens were revoked.</summary>
+    public static readonly AuditedAct TokensRevoked = new(21, "tokens.revoked", "All user access tokens of a person were revoked.", "Identity");
+
+    /// <summary>A person was erased.</summary>
+    public static readonly AuditedAct IdentityErased = new(22, "identity.erased", "A communication user was deleted: the erasure of the person began.", "Identity");
+
+    /// <summary>A message was sent, in a resource that has its messages audited.</summary>
+    public static readonly AuditedAct MessageSent = new(
+        30, "message.sent", "A message was sent in a resource whose settings ask for this. The entry is a digest of the message's own record.", "Chat");
+
+    /// <summary>Every act, in the order of their numbers.</summary>
+    public static IReadOnlyList<AuditedAct> All { get; } =
+    [
+        LogContinued, LogRead, AccessDenied,
+        AdministratorTokenMinted, ResourceCreated, ResourceDeleted, SettingsChanged, RuleChanged, KeyRegenerated, KeysShown,
+        IdentitiesListed, TokensRevoked, IdentityErased, MessageSent,
+    ];
+
+    private static readonly FrozenDictionary<int, AuditedAct> ByNumber = All.ToFrozenDictionary(act => act.Number);
+
+    /// <summary>The act of a number; one that a later version of the program wrote is called by its number.</summary>
+    public static string NameOf(int number) => ByNumber.TryGetValue(number, out var act) ? act.Name : $"act.{number}";
+}
