@@ -9,9 +9,9 @@ namespace Domicile.Tests.Modules;
 public sealed class RateMeterTests
 {
     [Fact]
-    public void Every_row_of_both_tables_names_operations_that_exist_and_fits_its_scope()
+    public async Task Every_row_of_both_tables_names_operations_that_exist_and_fits_its_scope()
     {
-        using var services = Services();
+        await using var services = Services();
         var names = ProductModules.All.SelectMany(module => module.Operations(services)).ToDictionary(operation => operation.Name);
         foreach (var limit in RateTable.Acs.Concat(RateTable.Generous))
         {
@@ -26,9 +26,9 @@ public sealed class RateMeterTests
     }
 
     [Fact]
-    public void Every_operation_of_chat_has_a_row_among_the_published_limits()
+    public async Task Every_operation_of_chat_has_a_row_among_the_published_limits()
     {
-        using var services = Services();
+        await using var services = Services();
         var limited = RateTable.Acs.SelectMany(limit => limit.Operations).ToHashSet();
         Assert.Empty(ProductModules.All.SelectMany(module => module.Operations(services)).Where(operation => operation.Name.StartsWith("Chat", StringComparison.Ordinal)).Select(operation => operation.Name).Except(limited));
     }
