@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Domicile.Residency;
+using Domicile.Storage.Blobs;
 using Domicile.Storage.Engine;
 
 namespace Domicile.Storage;
@@ -12,12 +13,14 @@ public sealed class HomeStore
     private readonly Catalogue _catalogue;
     private readonly IStoreEngine _engine;
     private readonly Sealer _sealer;
+    private readonly UnitBlobs _blobs;
 
-    internal HomeStore(Catalogue catalogue, IStoreEngine engine, Sealer sealer, Feed feed, ResourceRef resource)
+    internal HomeStore(Catalogue catalogue, IStoreEngine engine, Sealer sealer, UnitBlobs blobs, Feed feed, ResourceRef resource)
     {
         _catalogue = catalogue;
         _engine = engine;
         _sealer = sealer;
+        _blobs = blobs;
         Feed = feed;
         Resource = resource;
     }
@@ -43,6 +46,11 @@ public sealed class HomeStore
                 if (await batch.Writes[i].Close(_sealer, Resource, cancel) is not { } write)
                 {
                     return new Outcome(StorageProblems.Gone, 0, []);
+                }
+
+                if (write.Kind.BlobColumn >= 0 && !await _blobs.MayWrite(write, cancel))
+                {
+                    return new Outcome(StorageProblems.NoBlob, 0, []);
                 }
 
                 writes[i] = write;

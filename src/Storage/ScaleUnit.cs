@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Domicile.Residency;
+using Domicile.Storage.Blobs;
 using Domicile.Storage.Engine;
 using Domicile.Storage.Sqlite;
 using Microsoft.Extensions.Logging;
@@ -17,7 +18,6 @@ public sealed class ScaleUnit : IAsyncDisposable
     private readonly SqliteKeyStore _keyStore;
     private readonly FileKeyProvider _provider;
     private readonly ErasureLedger _ledger;
-    private readonly Sealer _sealer;
     private readonly BoundedCache<Guid, Home> _homes = new(8_192);
 
     private ScaleUnit(
@@ -41,8 +41,9 @@ public sealed class ScaleUnit : IAsyncDisposable
         Keys = new KeyRing(new KeyVault(keyStore, provider, options.Geography, clock));
         Subjects = new SubjectDirectory(keyStore, Keys);
         References = new ReferenceSource(clock);
-        _sealer = new Sealer(options.Geography, Keys);
+        Sealer = new Sealer(options.Geography, Keys);
         Engine = engine;
+        Blobs = new UnitBlobs(new DirectoryBlobs(Path.GetFullPath(Path.Combine(options.Directory, "blobs")), clock), engine, catalogue, clock);
         Feed = new Feed(Engine, clock);
         Housekeeping = new Housekeeping(this, log);
         Own = new Home { Geography = options.Geography, ResourceId = Guid.Empty, Unit = this, StoredAs = ResourceRef.Geography };
@@ -68,6 +69,10 @@ public sealed class ScaleUnit : IAsyncDisposable
     internal Feed Feed { get; }
 
     internal KeyRing Keys { get; }
+
+    internal Sealer Sealer { get; }
+
+    internal UnitBlobs Blobs { get; }
 
     internal SubjectDirectory Subjects { get; }
 
@@ -143,7 +148,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         await _lock.DisposeAsync();
     }
 
-    internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, _sealer, Feed, resource);
+    internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, Sealer, Blobs, Feed, resource);
 
     internal ScaleUnitAdministration? AdministrationFor(Home home) => home.ResourceId == Guid.Empty ? Administration : null;
 

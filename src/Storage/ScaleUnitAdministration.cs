@@ -24,6 +24,7 @@ public sealed class ScaleUnitAdministration
     [
         .. SqliteSchema.Describe().Select(table => ($"data.db: {table.Table}", table.Purpose)),
         .. SqliteKeyStore.Describe().Select(table => ($"keys.db: {table.Table}", table.Purpose)),
+        ("blobs/", "sealed files, each of a record that names it, under random names in 256 folders; removed with the record"),
         ("root.key", "the geography's root keys, one for each epoch; with it and keys.db everything sealed can be opened, so it is in no backup of the data"),
         ("erasure.ledger", "names of the keys that were destroyed, and when: handles and numbers; kept, so that a restored backup brings nobody back"),
     ];

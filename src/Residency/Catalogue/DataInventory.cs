@@ -124,9 +124,9 @@ public sealed record InventoryKind(
             kind.Name,
             kind.Category.ToString(),
             kind.Exposure.ToString().ToLowerInvariant(),
-            $"the store of its resource, in the resource's geography (table {kind.Table})",
+            $"the store of its resource, in the resource's geography (table {kind.Table}{(kind.BlobColumn >= 0 ? ", and a file in blobs" : "")})",
             kind.Parent?.Name,
-            kind.SealedMembers.Count > 0 ? owner + parent : "nothing: every field is plain",
+            kind.SealedMembers.Count > 0 || kind.BlobColumn >= 0 ? owner + parent : "nothing: every field is plain",
             RetentionOf(kind),
             ErasureOf(kind),
             kind.Note,
@@ -155,6 +155,12 @@ public sealed record InventoryKind(
         {
             var subject = column.Role.HasFlag(ColumnRole.Owner) ? "owner" : column.Role.HasFlag(ColumnRole.Subject) ? "mentioned" : null;
             yield return new InventoryField(column.Member, false, subject, ReasonOf(kind, column));
+        }
+
+        if (kind.BlobColumn >= 0)
+        {
+            yield return new InventoryField(
+                $"{kind.Columns[kind.BlobColumn].Member}Content", true, kind.OwnerColumn >= 0 ? "owner" : null, "a file of its own, sealed in pieces, in the blobs directory of the geography");
         }
 
         if (kind.SaysErased)

@@ -4,7 +4,7 @@ using Domicile.Residency;
 namespace Domicile.Storage.Engine;
 
 /// <summary>The database behind a scale unit's store.</summary>
-internal interface IStoreEngine : IAsyncDisposable
+internal interface IStoreEngine : IBlobRows, IAsyncDisposable
 {
     /// <summary>Told of every change of this node after it is durable and before anyone is told, in order.</summary>
     Action<IReadOnlyList<FeedEntry>>? Changed { get; set; }

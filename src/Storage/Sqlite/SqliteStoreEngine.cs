@@ -238,6 +238,10 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             (kind, Head: _tables[kind.Idle!.Appended].Head, Rules: _tables.Keys.FirstOrDefault(rule => rule.ClrType == typeof(RetentionRule))?.Table, now, after, take),
             cancel);
 
+    public ValueTask<IReadOnlyList<BlobRef>> GoneBlobs(int take, CancellationToken cancel) => _readers.Read(SqliteBlobRows.Gone, take, cancel);
+
+    public Task ForgetBlobs(IReadOnlyCollection<BlobRef> blobs, CancellationToken cancel) => Write(session => SqliteBlobRows.Forget(session, blobs), cancel);
+
     public Task Compact(CancellationToken cancel) =>
         Write(
             session =>

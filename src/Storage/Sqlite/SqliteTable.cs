@@ -135,6 +135,11 @@ internal sealed class SqliteTable
                 Add(Name(i));
             }
 
+            if (i == Kind.BlobColumn)
+            {
+                Add(Name(i), unique: true, where: $" WHERE {Name(i)} IS NOT NULL");
+            }
+
             if (i == Kind.ExpiryColumn)
             {
                 Add(Name(i), where: $" WHERE {Name(i)} IS NOT NULL");
