@@ -1,5 +1,6 @@
 using Domicile.Residency;
 using Domicile.Storage.Sqlite;
+using Domicile.Storage.Verification;
 
 namespace Domicile.Storage;
 
@@ -56,6 +57,9 @@ public sealed class ScaleUnitAdministration
         await DestroyKeysOf(resource.Number, CancellationToken.None);
         _unit.Housekeeping.Wake();
     }
+
+    /// <summary>A check of everything that the scale unit keeps; it begins when it is run.</summary>
+    public ResidencyCheck CheckResidency() => new(_unit);
 
     internal async Task DestroyKeysOf(long resource, CancellationToken cancel)
     {

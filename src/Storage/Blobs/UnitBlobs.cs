@@ -64,7 +64,7 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
     public async Task<int> CollectOrphans(CancellationToken cancel)
     {
         var removed = await files.RemoveDrafts(clock.GetUtcNow() - Grace, cancel);
-        await foreach (var orphan in Orphans(cancel))
+        await foreach (var orphan in Orphans(Grace, cancel))
         {
             await files.Remove(orphan, cancel);
             removed++;
@@ -73,11 +73,11 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
         return removed;
     }
 
-    /// <summary>The files that no record names and that are older than the grace.</summary>
-    public async IAsyncEnumerable<BlobRef> Orphans([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    /// <summary>The files that no record names and that are older than so long.</summary>
+    public async IAsyncEnumerable<BlobRef> Orphans(TimeSpan age, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
         var old = new List<BlobRef>(Piece);
-        var due = clock.GetUtcNow() - Grace;
+        var due = clock.GetUtcNow() - age;
         await foreach (var (blob, on) in files.List(cancel))
         {
             if (on < due)

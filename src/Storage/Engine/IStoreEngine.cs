@@ -22,6 +22,16 @@ internal interface IStoreEngine : IBlobRows, IAsyncDisposable
     /// <summary>Reads the rows that an index names: those whose indexed column has the value.</summary>
     ValueTask<List<StoredRow>> Lookup(RecordKind kind, long resource, int column, ColumnValue value, int take, CancellationToken cancel);
 
+    /// <summary>
+    /// Reads rows of a kind over all resources, in an order that stays: appended ones by parent and arrival, the others by what names one row among all.
+    /// Each call is short, so that a reader of the whole store holds nobody up.
+    /// </summary>
+    /// <param name="kind">The kind.</param>
+    /// <param name="after">The <see cref="ScannedRow.Place"/> of the last row that was read, or null to begin.</param>
+    /// <param name="take">Rows at most.</param>
+    /// <param name="cancel">Gives up.</param>
+    ValueTask<List<ScannedRow>> Scan(RecordKind kind, ColumnValue[]? after, int take, CancellationToken cancel);
+
     /// <summary>Runs a query of a module's own.</summary>
     ValueTask<T> Query<T>(Func<DbConnection, T> query, CancellationToken cancel);
 
@@ -42,6 +52,9 @@ internal interface IStoreEngine : IBlobRows, IAsyncDisposable
 
     /// <summary>The number of a resource, or null.</summary>
     ValueTask<long?> FindNumber(Guid resource, CancellationToken cancel);
+
+    /// <summary>The resource of a number, or null.</summary>
+    ValueTask<Guid?> FindResource(long number, CancellationToken cancel);
 
     /// <summary>Records that a person's or a resource's rows are to go; durable.</summary>
     Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel);

@@ -68,6 +68,9 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             (Table: _tables[kind], column, value, resource, take),
             cancel);
 
+    public ValueTask<List<ScannedRow>> Scan(RecordKind kind, ColumnValue[]? after, int take, CancellationToken cancel) =>
+        _readers.Read(static (session, ask) => SqliteScan.Read(session, ask.Table, ask.after, ask.take), (Table: _tables[kind], after, take), cancel);
+
     public ValueTask<T> Query<T>(Func<DbConnection, T> query, CancellationToken cancel) =>
         _readers.Read(static (session, query) => query(session.Connection), query, cancel);
 
@@ -135,6 +138,8 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     public ValueTask<long?> FindNumber(Guid resource, CancellationToken cancel) =>
         _readers.Read(static (session, resource) => FindNumber(session, resource), resource, cancel);
+
+    public ValueTask<Guid?> FindResource(long number, CancellationToken cancel) => _readers.Read(SqliteScan.FindResource, number, cancel);
 
     public Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel) =>
         Write(
@@ -567,7 +572,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         return rows;
     }
 
-    private static StoredRow ReadRow(SqliteStatement statement, RecordKind kind)
+    internal static StoredRow ReadRow(SqliteStatement statement, RecordKind kind)
     {
         var values = new ColumnValue[kind.Columns.Count];
         for (var i = 0; i < values.Length; i++)
