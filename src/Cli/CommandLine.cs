@@ -60,6 +60,7 @@ internal static class CommandLine
             IdentityCommands.Describe(options, terminal),
             TokenCommand.Describe(options, terminal),
             InventoryCommand.Describe(options, terminal),
+            ResidencyCommands.Describe(options, terminal),
             DoctorCommand.Describe(options, terminal),
             CompletionCommand.Describe(terminal),
         };

@@ -2,6 +2,7 @@ using Domicile.Modules.Administration;
 using Domicile.Modules.Chat;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
+using Domicile.Modules.Privacy;
 using Domicile.Residency;
 using Domicile.Storage;
 
@@ -16,6 +17,7 @@ public static class ProductModules
         new AdministrationModule(),
         new IdentityModule(),
         new ChatModule(),
+        new PrivacyModule(),
     ];
 
     /// <summary>Everything that the product keeps, checked.</summary>

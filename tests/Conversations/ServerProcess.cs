@@ -103,6 +103,14 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>Runs another command of the program and returns what it printed.</summary>
     public async Task<string> Command(params string[] arguments)
     {
+        var (exitCode, output, errors) = await Try(arguments);
+        Assert.True(exitCode == 0, $"domicile {string.Join(' ', arguments)} ended with code {exitCode}:\n{output}{errors}");
+        return output;
+    }
+
+    /// <summary>Runs another command of the program, which may fail.</summary>
+    public async Task<(int ExitCode, string Output, string Errors)> Try(params string[] arguments)
+    {
         using var command = Process.Start(Describe(arguments))!;
         var output = new CapturedOutput();
         var errors = new CapturedOutput();
@@ -110,10 +118,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             output.Drain(command.StandardOutput.BaseStream),
             errors.Drain(command.StandardError.BaseStream),
             command.WaitForExitAsync());
-        Assert.True(
-            command.ExitCode == 0,
-            $"domicile {string.Join(' ', arguments)} ended with code {command.ExitCode}:\n{output.Text}{errors.Text}");
-        return output.Text;
+        return (command.ExitCode, output.Text, errors.Text);
     }
 
     public async ValueTask DisposeAsync()

@@ -94,7 +94,7 @@ public sealed record DataInventory(IReadOnlyList<InventoryKind> Kinds, IReadOnly
     }
 
     /// <summary>SenderDisplayName as people write it.</summary>
-    private static string Words(string member) =>
+    internal static string Words(string member) =>
         string.Concat(member.Select((letter, at) => char.IsUpper(letter) && at > 0 ? " " + char.ToLowerInvariant(letter) : char.ToLowerInvariant(letter).ToString()));
 
     private static string Cell(string value) => value.Replace("<", "&lt;", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal);
