@@ -54,7 +54,7 @@ internal static class InventoryCommand
             foreach (var (geography, inventory) in inventories)
             {
                 terminal.Output.WriteLine($"{Table.Clean(geography)}:");
-                Print.Text(terminal.Output, inventory, "  ");
+                Print.Text(terminal.Output, parsed.GetValue(changes) ? inventory.GetProperty("versions") : inventory, "  ");
                 terminal.Output.WriteLine();
             }
         });

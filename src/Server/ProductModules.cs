@@ -20,6 +20,9 @@ public static class ProductModules
         new PrivacyModule(),
     ];
 
+    /// <summary>Everything that leaves a process of the server: what answers, stores and logs carry, and what modules send.</summary>
+    public static IReadOnlyList<EgressFlow> Flows { get; } = [.. ServerFlows.All, .. StorageFlows.All, .. All.SelectMany(module => module.Flows)];
+
     /// <summary>Everything that the product keeps, checked.</summary>
     /// <exception cref="CatalogueException">The declarations do not hold together.</exception>
     public static Catalogue Catalogue()

@@ -1,12 +1,43 @@
 using Domicile.Residency;
 using Domicile.Storage;
+using Domicile.Storage.Sqlite;
 using Domicile.Storage.Verification;
 using Domicile.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Domicile.Tests.Storage;
 
-public sealed class SqliteResidencyCheckTests() : ResidencyCheckTests(new SqliteFixture());
+public sealed class SqliteResidencyCheckTests() : ResidencyCheckTests(new SqliteFixture())
+{
+    [Fact]
+    public async Task Every_page_is_read_along_an_index_from_where_the_last_one_ended()
+    {
+        foreach (var table in Unit.Catalogue.Kinds.Select(kind => new SqliteTable(kind, 0)))
+        {
+            Assert.DoesNotContain(await Explain(SqliteScan.Sql(table, isFirst: true)), line => line.Contains("TEMP B-TREE", StringComparison.Ordinal));
+            Assert.StartsWith("SEARCH", Assert.Single(await Explain(SqliteScan.Sql(table, isFirst: false))), StringComparison.Ordinal);
+        }
+    }
+
+    private ValueTask<List<string>> Explain(string text) =>
+        Store.Query(
+            connection =>
+            {
+                using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // The texts are the store's own.
+                command.CommandText = $"EXPLAIN QUERY PLAN {System.Text.RegularExpressions.Regex.Replace(text, @"\?\d+", "1")}";
+#pragma warning restore CA2100
+                using var rows = command.ExecuteReader();
+                var plan = new List<string>();
+                while (rows.Read())
+                {
+                    plan.Add(rows.GetString(3));
+                }
+
+                return plan;
+            },
+            Cancel);
+}
 
 /// <summary>
 /// A store of every sort of record is found to be in order; then one thing is put where it does not belong, and exactly that is reported, by kind and key and
@@ -307,6 +338,15 @@ public abstract class ResidencyCheckTests(StoreFixture fixture) : StoreTests(fix
         Assert.NotNull(check.Report.Failure);
     }
 
+    [Fact]
+    public async Task A_check_that_cannot_read_a_table_is_not_taken_for_one_that_found_nothing()
+    {
+        Fixture.Tamper("ALTER TABLE test_setting RENAME TO test_elsewhere");
+        var check = Unit.Administration.CheckResidency();
+        await Assert.ThrowsAnyAsync<Exception>(() => check.Run(Cancel));
+        Assert.Equal(("failed", true), (check.Report.Phase, check.Report.Failure!.StartsWith("It broke off", StringComparison.Ordinal)));
+    }
+
     private async Task<ResidencyReport> Check()
     {
         var check = Unit.Administration.CheckResidency();
@@ -335,7 +375,7 @@ public abstract class ResidencyCheckTests(StoreFixture fixture) : StoreTests(fix
 
     private void Keys(string sql)
     {
-        using var session = Domicile.Storage.Sqlite.SqliteSession.Open(Path.Combine(Fixture.Directory, "keys.db"), readOnly: false);
+        using var session = SqliteSession.Open(Path.Combine(Fixture.Directory, "keys.db"), readOnly: false);
         session.Execute(sql);
     }
 }

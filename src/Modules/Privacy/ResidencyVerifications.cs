@@ -9,7 +9,7 @@ namespace Domicile.Modules.Privacy;
 /// The check of each geography that this node runs or ran last. It takes as long as reading everything takes, so it is begun, and then asked after; one at a time for each
 /// geography, because two would only be twice the reading. It is not kept: a check speaks of its moment, and can be repeated.
 /// </summary>
-internal sealed class ResidencyVerifications : IAsyncDisposable
+internal sealed class ResidencyVerifications : IAsyncDisposable, IDisposable
 {
     private readonly ConcurrentDictionary<Geography, Run> _runs = new();
     private readonly CancellationTokenSource _stopping = new();
@@ -54,6 +54,9 @@ internal sealed class ResidencyVerifications : IAsyncDisposable
 
         _stopping.Dispose();
     }
+
+    /// <summary>Stops whatever runs, without waiting for it.</summary>
+    public void Dispose() => _stopping.Cancel();
 
     private sealed class Run
     {

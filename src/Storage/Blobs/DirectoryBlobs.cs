@@ -103,12 +103,7 @@ internal sealed class DirectoryBlobs(string directory, TimeProvider clock) : IBl
     {
         try
         {
-            using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0))
-            {
-                file.Write(new byte[Math.Min(BlobSeal.HeaderBytes, file.Length)]);
-                file.Flush(flushToDisk: true);
-            }
-
+            Overwrite(path);
             File.Delete(path);
         }
         catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
@@ -118,6 +113,20 @@ internal sealed class DirectoryBlobs(string directory, TimeProvider clock) : IBl
         catch (Exception broken) when (broken is IOException or UnauthorizedAccessException)
         {
             throw new StoreUnavailableException("A sealed file could not be removed.", broken);
+        }
+    }
+
+    private static void Overwrite(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        try
+        {
+            file.Write(new byte[Math.Min(BlobSeal.HeaderBytes, file.Length)]);
+            file.Flush(flushToDisk: true);
+        }
+        catch (IOException) when (!OperatingSystem.IsWindows())
+        {
+            // A full disk that never writes in place has no room even for this. To keep the file for that would keep the disk full as well.
         }
     }
 

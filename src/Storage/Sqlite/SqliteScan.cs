@@ -12,9 +12,7 @@ internal static class SqliteScan
     {
         var kind = table.Kind;
         var order = OrderOf(kind);
-        var names = string.Join(", ", order.Select(column => column < 0 ? Resource : kind.Columns[column].Name));
-        var places = string.Join(", ", order.Select((_, i) => $"?{i + 2}"));
-        var statement = session.Prepare($"{table.Select}{(after is null ? "" : $" WHERE ({names}) > ({places})")} ORDER BY {names} LIMIT ?1").Bind(1, take);
+        var statement = session.Prepare(Sql(table, isFirst: after is null)).Bind(1, take);
         for (var i = 0; i < (after?.Length ?? 0); i++)
         {
             statement.Bind(i + 2, after![i]);
@@ -28,6 +26,15 @@ internal static class SqliteScan
         }
 
         return rows;
+    }
+
+    /// <summary>The statement: the first page, or those after a place.</summary>
+    public static string Sql(SqliteTable table, bool isFirst)
+    {
+        var order = OrderOf(table.Kind);
+        var names = string.Join(", ", order.Select(column => column < 0 ? Resource : table.Kind.Columns[column].Name));
+        var places = string.Join(", ", order.Select((_, i) => $"?{i + 2}"));
+        return $"{table.Select}{(isFirst ? "" : $" WHERE ({names}) > ({places})")} ORDER BY {names} LIMIT ?1";
     }
 
     public static Guid? FindResource(SqliteSession session, long number)

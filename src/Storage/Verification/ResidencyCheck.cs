@@ -87,6 +87,12 @@ public sealed class ResidencyCheck
         {
             End(unavailable.Message);
         }
+        catch (Exception fault)
+        {
+            // Only its name: the message of a stranger's exception may quote what it met.
+            End($"It broke off with {fault.GetType().Name}.");
+            throw;
+        }
     }
 
     private void End(string? failure)
