@@ -129,6 +129,19 @@ public abstract class BlobTests(StoreFixture fixture) : StoreTests(fixture)
     }
 
     [Fact]
+    public async Task A_file_of_a_wrong_length_is_refused_before_any_of_it_is_given_out()
+    {
+        var archive = await Keep("a", RandomNumberGenerator.GetBytes((2 * Chunk) + 40));
+        var file = Assert.Single(Files);
+        var good = await File.ReadAllBytesAsync(file, Cancel);
+        foreach (var length in (int[])[BlobSeal.HeaderBytes + 16, BlobSeal.HeaderBytes + BlobSeal.SealedChunkBytes, BlobSeal.HeaderBytes + (2 * BlobSeal.SealedChunkBytes), good.Length - 1])
+        {
+            await File.WriteAllBytesAsync(file, good[..length], Cancel);
+            await Assert.ThrowsAsync<SealBrokenException>(async () => await Home.Blobs.Open(archive, Cancel));
+        }
+    }
+
+    [Fact]
     public async Task Chunks_that_were_exchanged_repeated_or_left_out_are_found()
     {
         var archive = await Keep("a", RandomNumberGenerator.GetBytes(4 * Chunk));

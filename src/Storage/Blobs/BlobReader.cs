@@ -11,25 +11,26 @@ public sealed class BlobReader : IAsyncDisposable
     private readonly IBlobFile _file;
     private readonly BlobCipher _cipher;
     private readonly Func<CancellationToken, ValueTask<bool>> _isAlive;
-    private readonly Action _broken;
     private readonly byte[] _content = new byte[BlobSeal.ChunkBytes];
     private readonly byte[] _sealed = new byte[BlobSeal.SealedChunkBytes];
     private readonly long _chunks;
     private long _chunk = -1;
     private int _filled;
 
-    internal BlobReader(IBlobFile file, BlobCipher cipher, Func<CancellationToken, ValueTask<bool>> isAlive, Action broken)
+    internal BlobReader(IBlobFile file, BlobCipher cipher, Func<CancellationToken, ValueTask<bool>> isAlive)
     {
         _file = file;
         _cipher = cipher;
         _isAlive = isAlive;
-        _broken = broken;
         _chunks = BlobSeal.ChunksOf(file.Length);
         Length = BlobSeal.ContentLength(file.Length);
     }
 
-    /// <summary>Bytes of content.</summary>
+    /// <summary>Bytes of content. Vouched for: the end was opened before the reader was given out.</summary>
     public long Length { get; }
+
+    /// <summary>Told of every part that does not open.</summary>
+    internal Action? Broken { get; set; }
 
     /// <summary>Reads from a place.</summary>
     /// <returns>Bytes read, at most to the end of a chunk; 0 at the end.</returns>
@@ -39,7 +40,7 @@ public sealed class BlobReader : IAsyncDisposable
     public async ValueTask<int> Read(long offset, Memory<byte> buffer, CancellationToken cancel)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        if (offset >= Length && (Length > 0 || _chunk == 0))
+        if (offset >= Length)
         {
             return 0;
         }
@@ -51,8 +52,8 @@ public sealed class BlobReader : IAsyncDisposable
         }
 
         var at = (int)(offset % BlobSeal.ChunkBytes);
-        var some = Math.Max(0, Math.Min(buffer.Length, _filled - at));
-        _content.AsMemory(Math.Min(at, _filled), some).CopyTo(buffer);
+        var some = Math.Min(buffer.Length, _filled - at);
+        _content.AsMemory(at, some).CopyTo(buffer);
         return some;
     }
 
@@ -77,6 +78,9 @@ public sealed class BlobReader : IAsyncDisposable
         _cipher.Dispose();
         await _file.DisposeAsync();
     }
+
+    /// <summary>Opens the last chunk, which vouches for the length of the whole.</summary>
+    internal ValueTask CheckEnd(CancellationToken cancel) => Load(_chunks - 1, cancel);
 
     /// <summary>Opens every chunk.</summary>
     internal async Task Check(CancellationToken cancel)
@@ -104,7 +108,7 @@ public sealed class BlobReader : IAsyncDisposable
         }
         catch (SealBrokenException)
         {
-            _broken();
+            Broken?.Invoke();
             throw;
         }
 

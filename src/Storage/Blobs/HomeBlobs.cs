@@ -85,6 +85,7 @@ public sealed class HomeBlobs
             return await _unit.Blobs.IsNamed(blob, cancel) ? throw Broken($"The file of a {kind.Name} in {_unit.Options.Geography} is missing.") : null;
         }
 
+        BlobReader? reader = null;
         try
         {
             var header = new byte[BlobSeal.HeaderBytes];
@@ -96,13 +97,25 @@ public sealed class HomeBlobs
                 return null;
             }
 
-            return new BlobReader(
-                file, BlobSeal.Open(key, header, Context(kind, values, blob)), async cancel => await KeyOf(kind, values, cancel) is not null, _unit.Keys.CountBroken);
+            reader = new BlobReader(file, BlobSeal.Open(key, header, Context(kind, values, blob)), async cancel => await KeyOf(kind, values, cancel) is not null);
+            await reader.CheckEnd(cancel);
+            reader.Broken = _unit.Keys.CountBroken;
+            return reader;
+        }
+        catch (BlobGoneException)
+        {
+            await reader!.DisposeAsync();
+            return null;
         }
         catch (SealBrokenException)
         {
-            await file.DisposeAsync();
+            await (reader?.DisposeAsync() ?? file.DisposeAsync());
             throw Broken($"The file of a {kind.Name} in {_unit.Options.Geography} does not open where it lies.");
+        }
+        catch
+        {
+            await (reader?.DisposeAsync() ?? file.DisposeAsync());
+            throw;
         }
     }
 
