@@ -5,7 +5,7 @@
 sources_digest() {
     (
         cd -- "$1"
-        find src eng Directory.Build.props Directory.Packages.props global.json .editorconfig \
+        find src eng docs/data-inventory-changes.json Directory.Build.props Directory.Packages.props global.json .editorconfig \
             \( -name bin -o -name obj -o -name node_modules \) -prune -o -type f -printf '%p %s %T@\n' | LC_ALL=C sort | sha256sum
     )
 }

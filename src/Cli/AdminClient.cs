@@ -107,6 +107,14 @@ internal sealed class AdminClient : IDisposable
         return await Read(response, type, cancel);
     }
 
+    /// <summary>Reads a document.</summary>
+    public async Task<string> Text(string role, string path, CancellationToken cancel)
+    {
+        using var response = await Ask(role, HttpMethod.Get, path, cancel);
+        await Check(response, cancel);
+        return await response.Content.ReadAsStringAsync(cancel);
+    }
+
     /// <summary>Reads something that may not be there.</summary>
     public async Task<T?> Find<T>(string role, string path, JsonTypeInfo<T> type, CancellationToken cancel)
         where T : class

@@ -85,6 +85,34 @@ internal sealed record AuditHead(
     IReadOnlyList<AuditWitnessReply> Witnesses,
     string Checkpoint);
 
+/// <summary>Begins a check of where everything lies; there is nothing to say.</summary>
+internal sealed record VerificationRequest;
+
+/// <summary>A check of where everything lies.</summary>
+internal sealed record VerificationReply(string State, string? Id = null, ResidencyReply? Report = null);
+
+/// <summary>What it found.</summary>
+internal sealed record ResidencyReply(
+    string Geography,
+    string Phase,
+    DateTimeOffset StartedOn,
+    IReadOnlyList<CheckedKindReply> Kinds,
+    long Keys,
+    long Identifiers,
+    long Files,
+    long UnclaimedFiles,
+    long ViolationCount,
+    IReadOnlyList<ViolationReply> Violations,
+    IReadOnlyList<string> NotShown,
+    DateTimeOffset? EndedOn = null,
+    string? Failure = null);
+
+/// <summary>The records of one kind.</summary>
+internal sealed record CheckedKindReply(string Kind, long Records, long Opened, long Tombstones, long Shredded, long Violations);
+
+/// <summary>Something that is not where or as it must be.</summary>
+internal sealed record ViolationReply(string Kind, string Key, string Fault, string? Resource = null);
+
 /// <summary>What <c>doctor --json</c> prints.</summary>
 internal sealed record DoctorReply(string DataDirectory, IReadOnlyList<Doctor.Finding> Checks, int Warnings, int Failed);
 
@@ -114,6 +142,8 @@ internal sealed record DoctorReply(string DataDirectory, IReadOnlyList<Doctor.Fi
 [JsonSerializable(typeof(IReadOnlyList<GeographyInventory>))]
 [JsonSerializable(typeof(AuditLogReply))]
 [JsonSerializable(typeof(Page<JsonElement>))]
+[JsonSerializable(typeof(VerificationRequest))]
+[JsonSerializable(typeof(IReadOnlyList<VerificationReply>))]
 [JsonSerializable(typeof(DoctorReply))]
 internal sealed partial class AdminJson : JsonSerializerContext
 {

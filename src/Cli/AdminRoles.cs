@@ -21,8 +21,11 @@ internal static class AdminRoles
     /// <summary><c>resource create</c>, <c>resource delete</c>, <c>resource keys</c>.</summary>
     public const string ForChanges = Owner;
 
-    /// <summary><c>resource list</c>, <c>resource show</c>, <c>inventory</c>, <c>doctor</c>.</summary>
+    /// <summary><c>resource list</c>, <c>resource show</c>, <c>inventory</c>, the result of <c>residency verify</c>, <c>doctor</c>.</summary>
     public const string ForLooking = Reader;
+
+    /// <summary><c>residency verify</c>: reads everything, shows nothing of it.</summary>
+    public const string ForVerifying = Privacy;
 
     /// <summary><c>identity list</c>: ids of people, which is more than a reader is shown.</summary>
     public const string ForIdentities = Owner;

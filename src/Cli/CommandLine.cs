@@ -61,6 +61,7 @@ internal static class CommandLine
             TokenCommand.Describe(options, terminal),
             InventoryCommand.Describe(options, terminal),
             AuditCommands.Describe(options, terminal),
+            ResidencyCommands.Describe(options, terminal),
             DoctorCommand.Describe(options, terminal),
             CompletionCommand.Describe(terminal),
         };

@@ -3,6 +3,7 @@ using Domicile.Modules.Audit;
 using Domicile.Modules.Chat;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
+using Domicile.Modules.Privacy;
 using Domicile.Residency;
 using Domicile.Storage;
 
@@ -18,7 +19,11 @@ public static class ProductModules
         new AdministrationModule(),
         new IdentityModule(),
         new ChatModule(),
+        new PrivacyModule(),
     ];
+
+    /// <summary>Everything that leaves a process of the server: what answers, stores and logs carry, and what modules send.</summary>
+    public static IReadOnlyList<EgressFlow> Flows { get; } = [.. ServerFlows.All, .. StorageFlows.All, .. All.SelectMany(module => module.Flows)];
 
     /// <summary>Everything that the product keeps, checked.</summary>
     /// <exception cref="CatalogueException">The declarations do not hold together.</exception>

@@ -1,4 +1,5 @@
 using Domicile.Residency;
+using Domicile.Storage.Blobs;
 
 namespace Domicile.Storage;
 
@@ -24,6 +25,9 @@ public sealed class Home
 
     /// <summary>Its records.</summary>
     public HomeStore Store => _store ?? throw NoUnit();
+
+    /// <summary>Its sealed files.</summary>
+    public HomeBlobs Blobs => new(Unit, Resource);
 
     /// <summary>Signals that are never at rest.</summary>
     public Ephemeral Ephemeral => Unit.Ephemeral;

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Domicile.Residency;
+using Domicile.Storage.Blobs;
 using Domicile.Storage.Engine;
 
 namespace Domicile.Storage;
@@ -13,13 +14,15 @@ public sealed class HomeStore
     private readonly IStoreEngine _engine;
     private readonly Sealer _sealer;
     private readonly AuditScribe _scribe;
+    private readonly UnitBlobs _blobs;
 
-    internal HomeStore(Catalogue catalogue, IStoreEngine engine, Sealer sealer, AuditScribe scribe, Feed feed, ResourceRef resource)
+    internal HomeStore(Catalogue catalogue, IStoreEngine engine, Sealer sealer, AuditScribe scribe, UnitBlobs blobs, Feed feed, ResourceRef resource)
     {
         _catalogue = catalogue;
         _engine = engine;
         _sealer = sealer;
         _scribe = scribe;
+        _blobs = blobs;
         Feed = feed;
         Resource = resource;
     }
@@ -47,6 +50,11 @@ public sealed class HomeStore
                 if (await closing is not { } write)
                 {
                     return new Outcome(StorageProblems.Gone, 0, []);
+                }
+
+                if (write.Kind.BlobColumn >= 0 && !await _blobs.MayWrite(write, cancel))
+                {
+                    return new Outcome(StorageProblems.NoBlob, 0, []);
                 }
 
                 writes[i] = write;

@@ -40,7 +40,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
         unit.Feed.Observe(
             entries =>
             {
-                if (entries.Any(entry => entry.Change == Change.Deleted && entry.Kind.Children.Count > 0))
+                if (entries.Any(entry => (entry.Change == Change.Deleted && entry.Kind.Children.Count > 0) || (entry.Change != Change.Inserted && entry.Kind.BlobColumn >= 0)))
                 {
                     Wake();
                 }
@@ -223,9 +223,11 @@ public sealed partial class Housekeeping : IAsyncDisposable
             _sweptOn = now;
         }
 
+        var files = await _unit.Blobs.CollectGone(cancel);
         if (now - _trimmedOn >= TrimInterval)
         {
             swept += await SweepIdle(cancel);
+            files += await _unit.Blobs.CollectOrphans(cancel);
             while (await _unit.Engine.TrimFeed(now - Feed.Horizon, PieceRows, cancel) == PieceRows)
             {
                 await Keep(cancel);
@@ -243,6 +245,11 @@ public sealed partial class Housekeeping : IAsyncDisposable
         {
             LogRemoved(_unit.Options.Geography.Name, purged, swept);
         }
+
+        if (files > 0)
+        {
+            LogFiles(_unit.Options.Geography.Name, files);
+        }
     }
 
     [LoggerMessage(2101, LogLevel.Information, "{Geography}: finished {Purged} removals, deleted {Swept} expired records")]
@@ -250,6 +257,9 @@ public sealed partial class Housekeeping : IAsyncDisposable
 
     [LoggerMessage(2102, LogLevel.Information, "{Geography}: a new epoch of the keys began, {Rekeyed} buckets re-keyed")]
     private partial void LogEpoch(string geography, int rekeyed);
+
+    [LoggerMessage(2104, LogLevel.Information, "{Geography}: removed {Files} sealed files")]
+    private partial void LogFiles(string geography, int files);
 
     [LoggerMessage(2103, LogLevel.Error, "{Geography}: housekeeping failed and is tried again")]
     private partial void LogFault(Exception fault, string geography);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Domicile.Residency;
+using Domicile.Storage.Blobs;
 using Domicile.Storage.Engine;
 using Domicile.Storage.Postgres;
 using Domicile.Storage.Sqlite;
@@ -15,7 +16,6 @@ public sealed class ScaleUnit : IAsyncDisposable
     private static readonly KeyName SigningKey = new(KeyName.Signing, 1);
     private const int NamesInPiece = 500;
     private readonly Parts _parts;
-    private readonly Sealer _sealer;
     private readonly AuditScribe _scribe;
     private readonly BoundedCache<Guid, Home> _homes = new(8_192);
 
@@ -30,8 +30,9 @@ public sealed class ScaleUnit : IAsyncDisposable
         Keys = new KeyRing(new KeyVault(parts.KeyStore, parts.Provider, options.Geography, clock)) { IsCurrent = () => Feed.IsCurrent };
         Subjects = new SubjectDirectory(parts.KeyStore, Keys);
         References = new ReferenceSource(clock, parts.Start);
-        _sealer = new Sealer(options.Geography, Keys);
-        _scribe = new AuditScribe(catalogue, Engine, _sealer, options.Geography, parts.Start, clock);
+        Sealer = new Sealer(options.Geography, Keys);
+        _scribe = new AuditScribe(catalogue, Engine, Sealer, options.Geography, parts.Start, clock);
+        Blobs = new UnitBlobs(new DirectoryBlobs(Path.GetFullPath(options.Postgres?.Blobs ?? Path.Combine(options.Directory, "blobs")), clock), Engine, catalogue, clock);
         Feed.Observe(ForgetDeleted, ForgetAll);
         if (Engine.IsShared)
         {
@@ -62,6 +63,10 @@ public sealed class ScaleUnit : IAsyncDisposable
     internal Feed Feed { get; }
 
     internal KeyRing Keys { get; }
+
+    internal Sealer Sealer { get; }
+
+    internal UnitBlobs Blobs { get; }
 
     internal SubjectDirectory Subjects { get; }
 
@@ -139,7 +144,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         Keys.Vault.Dispose();
     }
 
-    internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, _sealer, _scribe, Feed, resource);
+    internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, Sealer, _scribe, Blobs, Feed, resource);
 
     internal ScaleUnitAdministration? AdministrationFor(Home home) => home.ResourceId == Guid.Empty ? Administration : null;
 

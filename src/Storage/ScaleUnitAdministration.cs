@@ -1,6 +1,7 @@
 using Domicile.Residency;
 using Domicile.Storage.Postgres;
 using Domicile.Storage.Sqlite;
+using Domicile.Storage.Verification;
 
 namespace Domicile.Storage;
 
@@ -32,6 +33,7 @@ public sealed class ScaleUnitAdministration
         .. PostgresSchema.Describe().ExceptBy(SqliteSchema.Describe().Select(table => table.Table), table => table.Table).Select(table => ($"PostgreSQL, data: {table.Table}", table.Purpose)),
         .. SqliteKeyStore.Describe().Select(table => ($"keys.db: {table.Table}", table.Purpose)),
         .. PostgresKeyStore.Describe().ExceptBy(SqliteKeyStore.Describe().Select(table => table.Table), table => table.Table).Select(table => ($"PostgreSQL, keys: {table.Table}", table.Purpose)),
+        ("blobs/", "sealed files, each of a record that names it, under random names in 256 folders; removed with the record"),
         ("root.key", "the geography's root keys, one for each epoch; with it and keys.db everything sealed can be opened, so it is in no backup of the data"),
         ("erasure.ledger", "names of the keys that were destroyed, and when: handles and numbers; kept, so that a restored backup brings nobody back"),
     ];
@@ -108,6 +110,9 @@ public sealed class ScaleUnitAdministration
 
         return place;
     }
+
+    /// <summary>A check of everything that the scale unit keeps; it begins when it is run.</summary>
+    public ResidencyCheck CheckResidency() => new(_unit);
 
     internal async Task DestroyKeysOf(long resource, CancellationToken cancel)
     {

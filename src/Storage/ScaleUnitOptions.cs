@@ -34,6 +34,9 @@ public sealed record ScaleUnitOptions(Geography Geography, string Directory)
 /// <param name="ErasureLedger">The directory in which every node writes which keys were destroyed.</param>
 public sealed record PostgresStore(PostgresAddress Data, PostgresAddress Keys, string ErasureLedger)
 {
+    /// <summary>The directory of sealed files, on storage that all nodes share; without it, in the node's own directory.</summary>
+    public string? Blobs { get; init; }
+
     /// <summary>Connections to each of the databases at most, 8 to 1,000.</summary>
     /// <value>40.</value>
     public int Connections { get; init; } = 40;

@@ -103,7 +103,8 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
         return records;
     }
 
-    private static SubjectRef OwnerOf(RecordKind kind, ReadOnlySpan<ColumnValue> values) =>
+    /// <summary>The person under whose key a record of this kind is sealed, or nobody.</summary>
+    public static SubjectRef OwnerOf(RecordKind kind, ReadOnlySpan<ColumnValue> values) =>
         kind.OwnerColumn < 0 ? SubjectRef.None : new SubjectRef(values[kind.OwnerColumn].Number);
 
     private async ValueTask<byte[]?> CloseLater<T>(

@@ -17,6 +17,9 @@ public static class StorageProblems
     /// <summary>The person whose record it would be was erased, or what it belongs to was deleted.</summary>
     public static readonly Problem Gone = new("/problems/storage/gone", 404, "The person or the record that it belongs to was erased.");
 
+    /// <summary>The record names a file that was not completed, or so long ago that it may be collected.</summary>
+    public static readonly Problem NoBlob = new("/problems/storage/no-blob", 409, "The file that the record names is not there any more. Send it again.");
+
     /// <summary>The store cannot write just now.</summary>
     public static readonly Problem Unavailable =
         new("/problems/storage/unavailable", 503, "The store cannot be written just now; nothing was changed. Try again.") { RetryAfter = TimeSpan.FromSeconds(5) };

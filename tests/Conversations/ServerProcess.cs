@@ -15,6 +15,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     private static readonly JsonSerializerOptions Web = new(JsonSerializerDefaults.Web);
 
     private readonly string folder = Directory.CreateTempSubdirectory("domicile-conversations-").FullName;
+    private string? tracedCalls;
+    private bool withDiagnostics;
     private Process? process;
     private Task drained = Task.CompletedTask;
     private ProcessDatabases? databases;
@@ -70,6 +72,35 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Starts a server whose system calls are written down from its first on. The tracer stands beside it (<c>-D</c>), so that it is stopped and judged like any other.
+    /// </summary>
+    /// <param name="calls">Which calls, as strace names them.</param>
+    /// <param name="withDiagnostics">Whether the runtime opens its diagnostics port, which the launcher turns off.</param>
+    public static async Task<ServerProcess> StartTraced(string calls, bool withDiagnostics)
+    {
+        var server = new ServerProcess { tracedCalls = calls, withDiagnostics = withDiagnostics };
+        try
+        {
+            await server.Run("--port", "0");
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The trace of a server that was stopped, once the tracer has written its end.</summary>
+    public async Task<IReadOnlyList<string>> Trace()
+    {
+        var file = Path.Combine(folder, "trace");
+        await Eventually.Holds(
+            () => Task.FromResult(File.ReadLines(file).LastOrDefault()?.Contains("+++ exited", StringComparison.Ordinal) == true), StartLimit, () => "the trace is whole.");
+        return await File.ReadAllLinesAsync(file);
+    }
+
     public DemoResource In(string geography) => Resources.Single(resource => resource.Geography == geography);
 
     /// <summary>Starts again on the same directory; the ports are those that the directory remembers.</summary>
@@ -112,13 +143,20 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>Runs another command of the program and returns what it printed.</summary>
     public async Task<string> Command(params string[] arguments)
     {
-        var (exitCode, output) = await TryCommand(arguments);
-        Assert.True(exitCode == 0, $"domicile {string.Join(' ', arguments)} ended with code {exitCode}:\n{output}");
+        var (exitCode, output, errors) = await Try(arguments);
+        Assert.True(exitCode == 0, $"domicile {string.Join(' ', arguments)} ended with code {exitCode}:\n{output}{errors}");
         return output;
     }
 
     /// <summary>Runs another command of the program, which may fail, and returns what it ended with and printed.</summary>
     public async Task<(int ExitCode, string Output)> TryCommand(params string[] arguments)
+    {
+        var (exitCode, output, errors) = await Try(arguments);
+        return (exitCode, output + errors);
+    }
+
+    /// <summary>Runs another command of the program, which may fail.</summary>
+    public async Task<(int ExitCode, string Output, string Errors)> Try(params string[] arguments)
     {
         using var command = Process.Start(Describe(arguments))!;
         var output = new CapturedOutput();
@@ -127,7 +165,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             output.Drain(command.StandardOutput.BaseStream),
             errors.Drain(command.StandardError.BaseStream),
             command.WaitForExitAsync());
-        return (command.ExitCode, output.Text + errors.Text);
+        return (command.ExitCode, output.Text, errors.Text);
     }
 
     public async ValueTask DisposeAsync()
@@ -146,7 +184,20 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private async Task Run(params string[] more)
     {
-        process = Process.Start(Describe(["serve", "--data", Data, .. databases?.Arguments ?? [], .. more]))!;
+        var start = Describe(["serve", "--data", Data, .. databases?.Arguments ?? [], .. more]);
+        if (tracedCalls is not null)
+        {
+            string[] tracer = ["-D", "-f", "-y", "-s", "256", "-e", "signal=none", "-e", tracedCalls, "-o", Path.Combine(folder, "trace"), start.FileName];
+            foreach (var (at, argument) in tracer.Index())
+            {
+                start.ArgumentList.Insert(at, argument);
+            }
+
+            start.FileName = "strace";
+            start.Environment["DOTNET_EnableDiagnostics"] = withDiagnostics ? "1" : "0";
+        }
+
+        process = Process.Start(start)!;
         drained = Task.WhenAll(
             Output.Drain(process.StandardOutput.BaseStream),
             Output.Drain(process.StandardError.BaseStream));

@@ -61,6 +61,13 @@ public sealed class AuthorisationTests
         Administration_GetSettings               .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
         Administration_UpdateSettings            .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   403   403    .      .      .     .
         Administration_ListIdentities            .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   403   200   403    .      .      .     .
+        Residency_BeginVerification              .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           202   202   202   403    .      .      .     .
+        Residency_GetVerification                .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
+        Residency_StopVerification               .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           204   204   204   403    .      .      .     .
+        Inventory_GetProcessingRecord            .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
+        Inventory_ListChanges                    .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
+        Privacy_GetInventory                     .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
+        Privacy_ListInventoryChanges             .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
         Health_Live                              200          200   200   200    200       200    200    200   200    200   200    200     200    200   200   200   200         200   200   200   200    200    200    200   200
         Health_Ready                             200          200   200   200    200       200    200    200   200    200   200    200     200    200   200   200   200         200   200   200   200    200    200    200   200
         """;

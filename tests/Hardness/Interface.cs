@@ -71,6 +71,13 @@ internal static class Interface
         new("Administration_UpdateSettings", 200, AdministrationJson.Default.SettingsModel,
             """{"rateProfile":"generous","receiptsInThreadsUpTo":250,"typingInThreadsUpTo":250,"auditMessages":false,"idleThreadsDeletedAfterDays":30}"""),
         new("Administration_ListIdentities", 200) { Query = [("maxPageSize", "10"), ("continuation", "7fffffffffffffff")] },
+        new("Residency_BeginVerification", 202),
+        new("Residency_GetVerification", 200),
+        new("Residency_StopVerification", 204),
+        new("Inventory_GetProcessingRecord", 200) { Query = [("format", "csv")] },
+        new("Inventory_ListChanges", 200),
+        new("Privacy_GetInventory", 200),
+        new("Privacy_ListInventoryChanges", 200),
         new("Health_Live", 200),
         new("Health_Ready", 200),
     ];

@@ -280,6 +280,31 @@ public sealed class CatalogueRulesTests
     [Fact]
     public void An_index_on_what_is_sealed_is_refused() => Refuses<Misindexed>("names Hidden, which is not a column");
 
+    [Record("plants.unmarkedFile", DataCategory.Usage, Retention.UntilDeleted)]
+    internal sealed record UnmarkedFile([property: Key] long Id = 0, BlobRef? File = null);
+
+    [Record("plants.fileOfAnotherType", DataCategory.Usage, Retention.UntilDeleted)]
+    internal sealed record FileOfAnotherType([property: Key] long Id = 0, [property: Blob] Guid File = default);
+
+    [Record("plants.fileThatMustBe", DataCategory.Usage, Retention.UntilDeleted)]
+    internal sealed record FileThatMustBe([property: Key] long Id = 0, BlobRef File = default);
+
+    [Record("plants.fileAsKey", DataCategory.Usage, Retention.UntilDeleted)]
+    internal sealed record FileAsKey([property: Key, Blob] BlobRef? Id = null);
+
+    [Record("plants.twoFiles", DataCategory.Usage, Retention.UntilDeleted)]
+    internal sealed record TwoFiles([property: Key] long Id = 0, [property: Blob] BlobRef? One = null, [property: Blob] BlobRef? Two = null);
+
+    [Fact]
+    public void A_file_is_a_column_of_its_own_that_may_be_empty()
+    {
+        Refuses<UnmarkedFile>("File is a file, so it is [Blob]");
+        Refuses<FileOfAnotherType>("File must be both: [Blob], and a BlobRef that may be empty");
+        Refuses<FileThatMustBe>("File is a file, which may be empty: BlobRef?");
+        Refuses<FileAsKey>("Id names a file and is nothing else");
+        Refuses<TwoFiles>("Two is the second [Blob]");
+    }
+
     [Record("plants.sameTable", DataCategory.Usage, Retention.UntilDeleted)]
     internal sealed record SameTable([property: Key] long Id = 0);
 

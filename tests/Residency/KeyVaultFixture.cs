@@ -224,6 +224,10 @@ internal sealed class FailingStore(IKeyStore inner, Failing failing) : IKeyStore
 
     public Task<IReadOnlyList<StoredKey>> InBucket(long bucket, CancellationToken cancel) => failing.Step(() => inner.InBucket(bucket, cancel));
 
+    public ValueTask<IReadOnlyList<StoredKey>> Keys(KeyName? after, int take, CancellationToken cancel) => inner.Keys(after, take, cancel);
+
+    public ValueTask<IReadOnlyList<FiledIdentifier>> Identifiers(FiledIdentifier? after, int take, CancellationToken cancel) => inner.Identifiers(after, take, cancel);
+
     public ValueTask<SubjectRef?> FindSubject(long resource, string purpose, byte[] blindIndex, CancellationToken cancel) => inner.FindSubject(resource, purpose, blindIndex, cancel);
 
     public ValueTask<IReadOnlyList<StoredIdentifier>> Identifiers(IReadOnlyCollection<SubjectRef> subjects, CancellationToken cancel) => inner.Identifiers(subjects, cancel);

@@ -17,6 +17,8 @@ public sealed class OperationListTests
         { "no role", new("GET", "/x", "A", Access.Administrator(), Nothing) },
         { "administration origin only", new("GET", "/x", "A", Access.Administrator("owner"), Nothing) { Origin = Origin.Resource } },
         { "administration origin only", new("GET", "/x", "A", Access.Credential, Nothing) { Origin = Origin.Resource } },
+        { "administration origin only", new("GET", "/privacy/x", "A", Access.Credential, Nothing) { Origin = Origin.Resource } },
+        { "administration origin only", new("GET", "/privacyx", "A", Access.Administrator("owner"), Nothing) { Origin = Origin.Resource } },
         { "not the administration origin", new("GET", "/x", "A", Access.Application, Nothing) { Origin = Origin.Administration } },
         { "not the administration origin", new("GET", "/x", "A", Access.User("chat"), Nothing) { Origin = Origin.Administration } },
         { "body limit", new("GET", "/x", "A", Access.Open, Nothing) { BodyLimit = -1 } },
@@ -39,6 +41,7 @@ public sealed class OperationListTests
         new("POST", "/x", "C", Access.Credential, Nothing),
         new("GET", "/x/{id}", "D", Access.User("chat"), Nothing),
         new("GET", "/x/:special", "E", Access.Application, Nothing),
+        new("GET", "/privacy/x", "F", Access.Administrator("privacy"), Nothing) { Origin = Origin.Resource },
     ]));
 
     [Fact]

@@ -70,7 +70,8 @@ public sealed class PostgresFixture : StoreFixture
 
         // The texts are the tests' own; a function that only this session has is named so.
 #pragma warning disable CA2100
-        using var command = new NpgsqlCommand(Regex.Replace(sql, @"\b(zeroblob|byteblob|instr)\(", "pg_temp.$1("), connection);
+        var text = Regex.Replace(sql, "x'([0-9A-Fa-f]*)'", @"'\x$1'::bytea");
+        using var command = new NpgsqlCommand(Regex.Replace(text, @"\b(zeroblob|byteblob|instr)\(", "pg_temp.$1("), connection);
 #pragma warning restore CA2100
         return command.ExecuteScalar();
     }

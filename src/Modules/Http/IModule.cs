@@ -12,6 +12,9 @@ public interface IModule
     /// <summary>Adds what the module's handlers need.</summary>
     void AddServices(IServiceCollection services);
 
+    /// <summary>What leaves the process because of the module. The default is nothing.</summary>
+    IEnumerable<EgressFlow> Flows => [];
+
     /// <summary>The operations that the module serves.</summary>
     IEnumerable<Operation> Operations(IServiceProvider services);
 }

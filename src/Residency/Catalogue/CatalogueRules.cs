@@ -7,7 +7,7 @@ internal static partial class CatalogueRules
 {
     private static readonly ColumnRole[] Once =
     [
-        ColumnRole.Parent, ColumnRole.Sequence, ColumnRole.Arrival, ColumnRole.Identity, ColumnRole.Owner, ColumnRole.Clock, ColumnRole.Expires, ColumnRole.Ended,
+        ColumnRole.Parent, ColumnRole.Sequence, ColumnRole.Arrival, ColumnRole.Identity, ColumnRole.Owner, ColumnRole.Clock, ColumnRole.Expires, ColumnRole.Ended, ColumnRole.Blob,
     ];
 
     /// <summary>Columns that every table has, and words that SQLite (https://sqlite.org/lang_keywords.html) or PostgreSQL reserve and a member may well be called.</summary>
@@ -44,7 +44,7 @@ internal static partial class CatalogueRules
             yield return $"{kind.Name}: a record without [Key] cannot be found again.";
         }
 
-        foreach (var fault in FaultsOfPeople(kind).Concat(FaultsOfTime(kind)).Concat(FaultsOfPlace(kind)).Concat(FaultsOfIndexes(kind)))
+        foreach (var fault in FaultsOfPeople(kind).Concat(FaultsOfTime(kind)).Concat(FaultsOfPlace(kind)).Concat(FaultsOfIndexes(kind)).Concat(FaultsOfFiles(kind)))
         {
             yield return $"{kind.Name}: {fault}";
         }
@@ -217,6 +217,29 @@ internal static partial class CatalogueRules
         from member in index.Columns
         where kind.Columns.All(column => column.Member != member)
         select $"the index for “{index.Serves}” names {member}, which is not a column.";
+
+    private static IEnumerable<string> FaultsOfFiles(RecordKind kind)
+    {
+        foreach (var column in kind.Columns.Where(column => column.Role.HasFlag(ColumnRole.Blob) != (column.ClrType == typeof(BlobRef?))))
+        {
+            yield return $"{column.Member} must be both: [Blob], and a BlobRef that may be empty.";
+        }
+
+        if (kind.BlobColumn >= 0 && (kind.Columns[kind.BlobColumn].Role != ColumnRole.Blob || kind.Indexes.Any(index => index.Columns.Contains(kind.Columns[kind.BlobColumn].Member))))
+        {
+            yield return $"{kind.Columns[kind.BlobColumn].Member} names a file and is nothing else: it is in no key and in no index of the module's.";
+        }
+
+        foreach (var member in kind.ClrType.GetProperties().Where(property => property.PropertyType == typeof(BlobRef)))
+        {
+            yield return $"{member.Name} is a file, which may be empty: BlobRef?.";
+        }
+
+        foreach (var member in kind.SealedMembers.Where(member => kind.ClrType.GetProperty(member.Name)!.PropertyType == typeof(BlobRef?)))
+        {
+            yield return $"{member.Name} is a file, so it is [Blob]: a file that no column names is an orphan.";
+        }
+    }
 
     [GeneratedRegex(@"\A[a-z][a-zA-Z]*\.[a-z][a-zA-Z]*\z")]
     private static partial Regex KindName();

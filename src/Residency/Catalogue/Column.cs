@@ -38,6 +38,9 @@ public enum ColumnRole
 
     /// <summary>The instant at which a relation ended.</summary>
     Ended = 512,
+
+    /// <summary>Names a sealed file that belongs to the record.</summary>
+    Blob = 1024,
 }
 
 /// <summary>A member of a record that is a column.</summary>

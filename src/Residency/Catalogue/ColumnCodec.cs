@@ -26,6 +26,11 @@ internal static class ColumnCodecs
             true,
             value => value is { } time ? ColumnValue.Of(time.ToUnixTimeMilliseconds()) : ColumnValue.Null,
             value => value.IsNull ? null : DateTimeOffset.FromUnixTimeMilliseconds(value.Number)),
+        [typeof(BlobRef?)] = new ColumnCodec<BlobRef?>(
+            ColumnType.Bytes,
+            true,
+            value => value is { } blob ? ColumnValue.Of(blob.Id.ToByteArray(bigEndian: true)) : ColumnValue.Null,
+            value => value.IsNull ? null : new BlobRef(new Guid(value.Bytes!, bigEndian: true))),
         [typeof(long?)] = new ColumnCodec<long?>(
             ColumnType.Integer, true, value => value is { } number ? ColumnValue.Of(number) : ColumnValue.Null, value => value.IsNull ? null : value.Number),
     };

@@ -9,7 +9,7 @@ namespace Domicile.Residency;
 public sealed record DataInventory(IReadOnlyList<InventoryKind> Kinds, IReadOnlyList<InventoryTable> OtherTables)
 {
     /// <summary>The acts that are written into the audit log.</summary>
-    public IReadOnlyList<InventoryAct> AuditedActs { get; } = [.. AuditedAct.All.Select(act => new InventoryAct(act.Name, act.Meaning, act.Duty))];
+    public IReadOnlyList<InventoryAct> AuditedActs { get; init; } = [.. AuditedAct.All.Select(act => new InventoryAct(act.Name, act.Meaning, act.Duty))];
 
     /// <summary>Makes the inventory of a catalogue.</summary>
     public static DataInventory Of(Catalogue catalogue, IEnumerable<(string Table, string Purpose)> otherTables) =>
@@ -115,7 +115,7 @@ public sealed record DataInventory(IReadOnlyList<InventoryKind> Kinds, IReadOnly
     }
 
     /// <summary>SenderDisplayName as people write it.</summary>
-    private static string Words(string member) =>
+    internal static string Words(string member) =>
         string.Concat(member.Select((letter, at) => char.IsUpper(letter) && at > 0 ? " " + char.ToLowerInvariant(letter) : char.ToLowerInvariant(letter).ToString()));
 
     private static string Cell(string value) => value.Replace("<", "&lt;", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal);
@@ -148,9 +148,9 @@ public sealed record InventoryKind(
             kind.Name,
             kind.Category.ToString(),
             kind.Exposure.ToString().ToLowerInvariant(),
-            $"the store of its resource, in the resource's geography (table {kind.Table})",
+            $"the store of its resource, in the resource's geography (table {kind.Table}{(kind.BlobColumn >= 0 ? ", and a file in blobs" : "")})",
             kind.Parent?.Name,
-            kind.SealedMembers.Count > 0 ? owner + parent : "nothing: every field is plain",
+            kind.SealedMembers.Count > 0 || kind.BlobColumn >= 0 ? owner + parent : "nothing: every field is plain",
             RetentionOf(kind),
             ErasureOf(kind),
             kind.Note,
@@ -179,6 +179,12 @@ public sealed record InventoryKind(
         {
             var subject = column.Role.HasFlag(ColumnRole.Owner) ? "owner" : column.Role.HasFlag(ColumnRole.Subject) ? "mentioned" : null;
             yield return new InventoryField(column.Member, false, subject, ReasonOf(kind, column));
+        }
+
+        if (kind.BlobColumn >= 0)
+        {
+            yield return new InventoryField(
+                $"{kind.Columns[kind.BlobColumn].Member}Content", true, kind.OwnerColumn >= 0 ? "owner" : null, "a file of its own, sealed in pieces, in the blobs directory of the geography");
         }
 
         if (kind.SaysErased)

@@ -182,6 +182,13 @@ public sealed class PlainAttribute(string reason) : Attribute
     public string Reason { get; } = reason;
 }
 
+/// <summary>
+/// A sealed file that belongs to the record: bound to it, sealed under the same keys, gone when the record goes. The member is a <see cref="BlobRef"/> that may
+/// be empty; a record has one at most.
+/// </summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class BlobAttribute : Attribute;
+
 /// <summary>The instant from which the age of the record counts.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ClockAttribute : Attribute;

@@ -92,6 +92,9 @@ public abstract class RecordKind
     /// <summary>The column from which a fixed age counts or that holds the instant of expiry, or −1 when time alone never ends the record.</summary>
     public int ExpiryColumn { get; private protected set; } = -1;
 
+    /// <summary>The column that names the record's file, or −1.</summary>
+    public int BlobColumn { get; private protected set; } = -1;
+
     /// <summary>The type of the parent, or null.</summary>
     public Type? ParentType { get; private protected set; }
 
@@ -318,6 +321,7 @@ public sealed class RecordKind<T> : RecordKind
                 ClockAttribute => (role | ColumnRole.Clock, reason ?? "retention counts from it"),
                 ExpiresAttribute => (role | ColumnRole.Expires, reason ?? "the sweep reads it"),
                 EndedAttribute => (role | ColumnRole.Ended, reason ?? "says whether the relation lasts"),
+                BlobAttribute => (role | ColumnRole.Blob, "random name of the record's sealed file"),
                 PlainAttribute plain => (role, plain.Reason),
                 _ => (role, reason),
             };
@@ -348,6 +352,7 @@ public sealed class RecordKind<T> : RecordKind
         SequenceColumn = role.HasFlag(ColumnRole.Sequence) ? at : SequenceColumn;
         ArrivalColumn = role.HasFlag(ColumnRole.Arrival) ? at : ArrivalColumn;
         EndedColumn = role.HasFlag(ColumnRole.Ended) ? at : EndedColumn;
+        BlobColumn = role.HasFlag(ColumnRole.Blob) ? at : BlobColumn;
         if ((Retention == Retention.FixedAge && role.HasFlag(ColumnRole.Clock)) || (Retention == Retention.StoredDate && role.HasFlag(ColumnRole.Expires)))
         {
             ExpiryColumn = at;

@@ -15,6 +15,12 @@ public interface IKeyStore
     /// <summary>Every key of a bucket.</summary>
     Task<IReadOnlyList<StoredKey>> InBucket(long bucket, CancellationToken cancel);
 
+    /// <summary>Keys in the order of their names, after one of them or from the first.</summary>
+    ValueTask<IReadOnlyList<StoredKey>> Keys(KeyName? after, int take, CancellationToken cancel);
+
+    /// <summary>Identifiers in the order of resource, purpose and blind index, after one of them or from the first.</summary>
+    ValueTask<IReadOnlyList<FiledIdentifier>> Identifiers(FiledIdentifier? after, int take, CancellationToken cancel);
+
     /// <summary>The person of an identifier, by its blind index.</summary>
     ValueTask<SubjectRef?> FindSubject(long resource, string purpose, byte[] blindIndex, CancellationToken cancel);
 
@@ -49,6 +55,9 @@ public sealed record StoredKey(KeyName Name, long Resource, long Bucket, byte[] 
 
 /// <summary>A person's identifier, sealed under their own key.</summary>
 public sealed record StoredIdentifier(SubjectRef Subject, long Resource, string Purpose, byte[] Sealed);
+
+/// <summary>A sealed identifier and the blind index that it is found by.</summary>
+public sealed record FiledIdentifier(StoredIdentifier Identifier, byte[] BlindIndex);
 
 /// <summary>A key that is gone, and since when.</summary>
 public sealed record DestroyedKey(KeyName Name, DateTimeOffset At);

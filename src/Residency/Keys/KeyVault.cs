@@ -106,6 +106,34 @@ public sealed class KeyVault(IKeyStore store, IKeyProvider provider, Geography g
         return found;
     }
 
+    /// <summary>Whether the key of a bucket opens under the epoch that it names, and this vault's keys.</summary>
+    public bool Opens(StoredBucket bucket)
+    {
+        try
+        {
+            CryptographicOperations.ZeroMemory(provider.Unwrap(bucket.Epoch, bucket.Wrapped, BucketContext(bucket.Id)));
+            return true;
+        }
+        catch (Exception broken) when (broken is SealBrokenException or KeyGoneException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Opens a key as it was read from the store. Null when it was destroyed meanwhile.</summary>
+    /// <exception cref="SealBrokenException">It does not open under its bucket, or there is no such bucket.</exception>
+    public async ValueTask<byte[]?> Open(StoredKey stored, CancellationToken cancel)
+    {
+        try
+        {
+            return await Unwrap(stored, cancel);
+        }
+        catch (KeyNotFoundException)
+        {
+            throw new SealBrokenException("A wrapped key names a bucket that does not exist.");
+        }
+    }
+
     /// <summary>Makes a key, durably, before anything is sealed under it. A key that nothing uses does no harm.</summary>
     /// <param name="resource">The resource's number; 0 for the geography's own.</param>
     /// <param name="names">The keys to make.</param>

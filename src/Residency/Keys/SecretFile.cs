@@ -77,7 +77,7 @@ public static class SecretFile
     }
 
     /// <summary>Makes names in a directory durable: a rename is only as safe as the directory that holds it (POSIX fsync of the directory).</summary>
-    private static void FlushDirectory(string directory)
+    public static void FlushDirectory(string directory)
     {
         if (OperatingSystem.IsWindows())
         {

@@ -71,8 +71,7 @@ public static class Seal
     {
         WriteByte(output, Format);
         WriteText(output, geography.Slug);
-        resource.Id.TryWriteBytes(output.GetSpan(16), bigEndian: true, out _);
-        output.Advance(16);
+        WriteResource(output, resource);
         WriteText(output, kind.Name);
         WriteNumber(output, version);
         WriteByte(output, checked((byte)columnsVouchedFor));
@@ -86,7 +85,13 @@ public static class Seal
         }
     }
 
-    private static void WriteValue(IBufferWriter<byte> output, ColumnType type, ColumnValue value)
+    internal static void WriteResource(IBufferWriter<byte> output, ResourceRef resource)
+    {
+        resource.Id.TryWriteBytes(output.GetSpan(16), bigEndian: true, out _);
+        output.Advance(16);
+    }
+
+    internal static void WriteValue(IBufferWriter<byte> output, ColumnType type, ColumnValue value)
     {
         if (value.IsNull)
         {
@@ -110,7 +115,7 @@ public static class Seal
         }
     }
 
-    private static void WriteByte(IBufferWriter<byte> output, byte value)
+    internal static void WriteByte(IBufferWriter<byte> output, byte value)
     {
         output.GetSpan(1)[0] = value;
         output.Advance(1);
@@ -128,7 +133,7 @@ public static class Seal
         output.Advance(4);
     }
 
-    private static void WriteText(IBufferWriter<byte> output, string text)
+    internal static void WriteText(IBufferWriter<byte> output, string text)
     {
         var length = Encoding.UTF8.GetByteCount(text);
         WriteLength(output, length);

@@ -107,6 +107,24 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
         return resolved;
     }
 
+    /// <summary>Looks whether an identifier opens under its person's key, and is found by no other blind index than its own.</summary>
+    /// <returns>What is wrong, or null. The identifier itself is not told.</returns>
+    public async ValueTask<string?> FaultOf(FiledIdentifier filed, ResourceRef resource, byte[] key, CancellationToken cancel)
+    {
+        var identifier = filed.Identifier;
+        try
+        {
+            var value = KeyWrap.Unwrap(IdentifierKey(key), identifier.Sealed, IdentifierContext(resource, identifier.Subject, identifier.Purpose));
+            var blind = await BlindIndex(resource, new Identifier(identifier.Purpose, Encoding.UTF8.GetString(value)), cancel);
+            CryptographicOperations.ZeroMemory(value);
+            return blind.AsSpan().SequenceEqual(filed.BlindIndex) ? null : "is filed under a blind index that is not its own";
+        }
+        catch (SealBrokenException)
+        {
+            return "does not open where it lies";
+        }
+    }
+
     /// <summary>Destroys people's keys, and with them who they were. Durable; can be repeated.</summary>
     public async Task Erase(IReadOnlyCollection<SubjectRef> subjects, CancellationToken cancel)
     {

@@ -21,6 +21,9 @@ internal sealed record PostgresOptions
     [Setting("Directory in which every node writes which keys were destroyed, and reads what the others wrote before it serves a database that was restored. On storage that all nodes of the geography share, outside the databases and their backups.", IsPath = true, Example = "\"/srv/domicile/europe/erasures\"")]
     public required string ErasureLedger { get; init; }
 
+    [Setting("Directory of the sealed files that belong to records, on storage that all nodes of the geography share. Without it: below the data directory, which is right for one node only.", IsPath = true, Example = "\"/srv/domicile/europe/blobs\"")]
+    public string? Blobs { get; init; }
+
     [Setting("Connections to each of the two databases, at most.", Minimum = "8", Maximum = "1000")]
     public int Connections { get; init; } = 40;
 
@@ -28,7 +31,7 @@ internal sealed record PostgresOptions
     /// <param name="place">Where in the configuration this is, for messages.</param>
     /// <exception cref="StartupException">A password file cannot be read, or others may read it.</exception>
     public PostgresStore Store(string place) =>
-        new(WithPassword(Data, DataPasswordFile, $"{place}.dataPasswordFile"), WithPassword(Keys, KeysPasswordFile, $"{place}.keysPasswordFile"), ErasureLedger) { Connections = Connections };
+        new(WithPassword(Data, DataPasswordFile, $"{place}.dataPasswordFile"), WithPassword(Keys, KeysPasswordFile, $"{place}.keysPasswordFile"), ErasureLedger) { Connections = Connections, Blobs = Blobs };
 
     /// <summary>The connection that a file of the command line holds.</summary>
     /// <exception cref="StartupException">It cannot be read, others may read it, or it holds none.</exception>

@@ -29,9 +29,11 @@ internal static class OperationList
                 faults.Add($"{operation.Name}: applications and users call resources, not the administration origin.");
             }
 
-            if (access.Kind is AccessKind.Administrator or AccessKind.Credential && operation.Origin != Origin.Administration)
+            // A customer's privacy officer reaches what concerns the resource at the resource itself.
+            var isOfPrivacy = access.Kind == AccessKind.Administrator && operation.Path.StartsWith("/privacy/", StringComparison.Ordinal);
+            if (access.Kind is AccessKind.Administrator or AccessKind.Credential && operation.Origin != Origin.Administration && !isOfPrivacy)
             {
-                faults.Add($"{operation.Name}: administrators call the administration origin only.");
+                faults.Add($"{operation.Name}: administrators call the administration origin only, and below /privacy/ a resource.");
             }
 
             if (access.Kind == AccessKind.User && access.Scopes.Count == 0)

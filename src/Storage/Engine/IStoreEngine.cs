@@ -4,7 +4,7 @@ using Domicile.Residency;
 namespace Domicile.Storage.Engine;
 
 /// <summary>The database behind a scale unit's store.</summary>
-internal interface IStoreEngine : IAsyncDisposable
+internal interface IStoreEngine : IBlobRows, IAsyncDisposable
 {
     /// <summary>Told of every change of this node after it is durable and before anyone is told, in order.</summary>
     Action<IReadOnlyList<FeedEntry>>? Changed { get; set; }
@@ -27,6 +27,16 @@ internal interface IStoreEngine : IAsyncDisposable
 
     /// <summary>Reads the rows that an index names: those whose indexed column has the value.</summary>
     ValueTask<List<StoredRow>> Lookup(RecordKind kind, long resource, int column, ColumnValue value, int take, CancellationToken cancel);
+
+    /// <summary>
+    /// Reads rows of a kind over all resources, in an order that stays: appended ones by parent and arrival, the others by what names one row among all.
+    /// Each call is short, so that a reader of the whole store holds nobody up.
+    /// </summary>
+    /// <param name="kind">The kind.</param>
+    /// <param name="after">The <see cref="ScannedRow.Place"/> of the last row that was read, or null to begin.</param>
+    /// <param name="take">Rows at most.</param>
+    /// <param name="cancel">Gives up.</param>
+    ValueTask<List<ScannedRow>> Scan(RecordKind kind, ColumnValue[]? after, int take, CancellationToken cancel);
 
     /// <summary>Runs a query of a module's own.</summary>
     ValueTask<T> Query<T>(Func<DbConnection, CancellationToken, Task<T>> query, CancellationToken cancel);
@@ -60,6 +70,9 @@ internal interface IStoreEngine : IAsyncDisposable
 
     /// <summary>How many resources there are.</summary>
     ValueTask<long> CountResources(CancellationToken cancel);
+
+    /// <summary>The resource of a number, or null.</summary>
+    ValueTask<Guid?> FindResource(long number, CancellationToken cancel);
 
     /// <summary>Records that a person's or a resource's rows are to go; durable.</summary>
     Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel);

@@ -46,6 +46,11 @@ internal static class IndexesOf
                 Add([Name(i)]);
             }
 
+            if (i == kind.BlobColumn)
+            {
+                Add([Name(i)], unique: true, whereFilled: Name(i));
+            }
+
             if (i == kind.ExpiryColumn)
             {
                 Add([Name(i)], whereFilled: Name(i));

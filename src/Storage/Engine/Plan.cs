@@ -82,6 +82,12 @@ internal readonly record struct EngineOutcome(Problem? Refused, long Position, I
 /// <summary>A row as it lies on disk.</summary>
 internal readonly record struct StoredRow(ColumnValue[] Values, long Version, byte[]? Payload);
 
+/// <summary>A row that was read with those of all resources.</summary>
+/// <param name="Resource">The number of its resource.</param>
+/// <param name="Row">The row.</param>
+/// <param name="Place">Where it stands in the order of the scan.</param>
+internal readonly record struct ScannedRow(long Resource, StoredRow Row, ColumnValue[] Place);
+
 /// <summary>Rows below one parent or of one resource, in the order of the key.</summary>
 /// <param name="Kind">The kind of record.</param>
 /// <param name="Resource">The resource.</param>

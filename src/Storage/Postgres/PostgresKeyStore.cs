@@ -93,6 +93,21 @@ internal sealed class PostgresKeyStore : IKeyStore, IAsyncDisposable
             static row => new StoredKey(new KeyName(row.GetString(0), row.GetInt64(1)), row.GetInt64(2), row.GetInt64(3), row.GetFieldValue<byte[]>(4)),
             cancel);
 
+    public async ValueTask<IReadOnlyList<StoredKey>> Keys(KeyName? after, int take, CancellationToken cancel) =>
+        await Read(
+            "SELECT scope, id, resource, bucket, wrapped FROM key WHERE (scope, id) > ($1, $2) ORDER BY scope, id LIMIT $3",
+            [Parameter(after?.Scope ?? ""), Parameter(after?.Id ?? 0L), Parameter((long)take)],
+            static row => new StoredKey(new KeyName(row.GetString(0), row.GetInt64(1)), row.GetInt64(2), row.GetInt64(3), row.GetFieldValue<byte[]>(4)),
+            cancel);
+
+    public async ValueTask<IReadOnlyList<FiledIdentifier>> Identifiers(FiledIdentifier? after, int take, CancellationToken cancel) =>
+        await Read(
+            "SELECT subject, resource, purpose, sealed, blind FROM identifier WHERE (resource, purpose, blind) > ($1, $2, $3) ORDER BY resource, purpose, blind LIMIT $4",
+            [Parameter(after?.Identifier.Resource ?? long.MinValue), Parameter(after?.Identifier.Purpose ?? ""), Parameter(after?.BlindIndex ?? []), Parameter((long)take)],
+            static row => new FiledIdentifier(
+                new StoredIdentifier(new SubjectRef(row.GetInt64(0)), row.GetInt64(1), row.GetString(2), row.GetFieldValue<byte[]>(3)), row.GetFieldValue<byte[]>(4)),
+            cancel);
+
     public async ValueTask<SubjectRef?> FindSubject(long resource, string purpose, byte[] blindIndex, CancellationToken cancel) =>
         await Read(
             "SELECT subject FROM identifier WHERE resource = $1 AND purpose = $2 AND blind = $3",

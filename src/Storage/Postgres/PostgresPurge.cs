@@ -42,6 +42,8 @@ internal sealed class PostgresPurge(NpgsqlConnection connection, Dictionary<Reco
         return true;
     }
 
+    private string BlobOf(RecordKind kind) => kind.BlobColumn < 0 ? "" : $"{tables[kind].Name(kind.BlobColumn)} = NULL, ";
+
     private static string T(RecordKind kind) => PostgresTable.Quote(kind.Table);
 
     private async Task RemoveBelow(RecordKind root, long id, CancellationToken cancel)
@@ -135,7 +137,7 @@ internal sealed class PostgresPurge(NpgsqlConnection connection, Dictionary<Reco
         else
         {
             await using var command = Command(
-                $"UPDATE {T(kind)} SET {tables[kind].Name(kind.OwnerColumn)} = 0, payload = ${values.Length + 2}, version = version + 1 WHERE {Some(kind, condition, values.Length + 1)}",
+                $"UPDATE {T(kind)} SET {tables[kind].Name(kind.OwnerColumn)} = 0, {BlobOf(kind)}payload = ${values.Length + 2}, version = version + 1 WHERE {Some(kind, condition, values.Length + 1)}",
                 [.. values, _left]);
             command.Parameters.Add(PostgresParameters.Of(ColumnValue.Of(ErasedPayload.Write(purge.Since)), ColumnType.Bytes));
             _left -= await command.ExecuteNonQueryAsync(cancel);

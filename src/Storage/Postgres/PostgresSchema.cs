@@ -27,6 +27,7 @@ internal static class PostgresSchema
         "CREATE TABLE IF NOT EXISTS engine_erased (person bigint PRIMARY KEY, since bigint NOT NULL)",
         "CREATE TABLE IF NOT EXISTS engine_lease (work text PRIMARY KEY, holder uuid NOT NULL, until timestamptz NOT NULL)",
         "CREATE SEQUENCE IF NOT EXISTS engine_node",
+        PostgresBlobRows.Table,
     ];
 
     /// <summary>What the engine itself keeps, for the inventory: table and purpose. None of it is personal.</summary>
@@ -39,6 +40,7 @@ internal static class PostgresSchema
         ("engine_reader", "how far each reader of the feed has come"),
         ("engine_purge", "what is being removed: the key of a deleted root, the orphan handle of an erased person; forgotten when done"),
         ("engine_erased", "orphan handles of erased people, so that no node writes for them any more"),
+        ("engine_gone", "random names of sealed files whose records went; forgotten when the files are removed"),
         ("engine_lease", "which node does the work that one node does at a time, and until when"),
         ("<kind>_head", "last sequence and last arrival below each parent"),
     ];
@@ -168,6 +170,11 @@ internal static class PostgresSchema
             await Run(connection, statement, cancel);
         }
 
+        foreach (var trigger in PostgresBlobRows.Triggers(kind))
+        {
+            await Run(connection, trigger, cancel);
+        }
+
         foreach (var (name, definition) in table.Indexes())
         {
             await Run(connection, $"CREATE {(table.UniqueIndexes().Contains(name) ? "UNIQUE " : "")}INDEX {definition}", cancel);
@@ -190,6 +197,11 @@ internal static class PostgresSchema
             update.Parameters.Add(PostgresParameters.Of(ColumnValue.Of(KindColumns.Of(kind)), ColumnType.Text));
             update.Parameters.Add(PostgresParameters.Of(number, ColumnType.Integer));
             await update.ExecuteNonQueryAsync(cancel);
+        }
+
+        foreach (var trigger in PostgresBlobRows.Triggers(kind))
+        {
+            await Run(connection, trigger, cancel);
         }
 
         return new PostgresTable(kind, number);

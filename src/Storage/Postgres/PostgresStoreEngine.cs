@@ -131,6 +131,35 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             },
             cancel);
 
+    public ValueTask<List<ScannedRow>> Scan(RecordKind kind, ColumnValue[]? after, int take, CancellationToken cancel)
+    {
+        var table = _tables[kind];
+        var order = ScanOrder.Of(kind);
+        var names = string.Join(", ", order.Select(column => column < 0 ? "resource" : table.Name(column)));
+        var places = string.Join(", ", order.Select((_, i) => $"${i + 2}"));
+        return _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand($"{table.Select}{(after is null ? "" : $" WHERE ({names}) > ({places})")} ORDER BY {names} LIMIT $1", connection);
+                command.Parameters.Add(PostgresParameters.Of(take, ColumnType.Integer));
+                for (var i = 0; i < (after?.Length ?? 0); i++)
+                {
+                    command.Parameters.Add(PostgresParameters.Of(after![i], order[i] < 0 ? ColumnType.Integer : kind.Columns[order[i]].Type));
+                }
+
+                var scanned = new List<ScannedRow>();
+                await using var rows = await command.ExecuteReaderAsync(cancel);
+                while (await rows.ReadAsync(cancel))
+                {
+                    var (resource, row) = (rows.GetInt64(0), PostgresRows.Row(rows, kind));
+                    scanned.Add(new ScannedRow(resource, row, [.. order.Select(column => column < 0 ? ColumnValue.Of(resource) : row.Values[column])]));
+                }
+
+                return scanned;
+            },
+            cancel);
+    }
+
     public ValueTask<T> Query<T>(Func<DbConnection, CancellationToken, Task<T>> query, CancellationToken cancel) =>
         _database.Read((connection, cancel) => query(connection, cancel), cancel);
 
@@ -190,6 +219,22 @@ internal sealed class PostgresStoreEngine : IStoreEngine
                 return await command.ExecuteScalarAsync(cancel) as long?;
             },
             cancel);
+
+    public ValueTask<Guid?> FindResource(long number, CancellationToken cancel) =>
+        _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand("SELECT id FROM engine_resource WHERE number = $1", connection);
+                command.Parameters.Add(PostgresParameters.Of(number, ColumnType.Integer));
+                return await command.ExecuteScalarAsync(cancel) is byte[] id ? new Guid(id, bigEndian: true) : (Guid?)null;
+            },
+            cancel);
+
+    public ValueTask<IReadOnlyList<BlobRef>> GoneBlobs(int take, CancellationToken cancel) =>
+        _database.Read((connection, cancel) => PostgresBlobRows.Gone(connection, take, cancel), cancel);
+
+    public async Task ForgetBlobs(IReadOnlyCollection<BlobRef> blobs, CancellationToken cancel) =>
+        await _database.Repeatable((connection, cancel) => PostgresBlobRows.Forget(connection, blobs, cancel), cancel);
 
     public ValueTask<long> CountResources(CancellationToken cancel) =>
         _database.Read(

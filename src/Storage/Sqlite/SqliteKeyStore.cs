@@ -86,6 +86,41 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
             bucket,
             cancel);
 
+    public ValueTask<IReadOnlyList<StoredKey>> Keys(KeyName? after, int take, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, ask) =>
+            {
+                var keys = new List<StoredKey>();
+                var rows = session.Prepare("SELECT scope, id, resource, bucket, wrapped FROM key WHERE (scope, id) > (?1, ?2) ORDER BY scope, id LIMIT ?3")
+                    .Bind(1, ask.after?.Scope ?? "").Bind(2, ask.after?.Id ?? 0).Bind(3, ask.take);
+                while (rows.Step())
+                {
+                    keys.Add(new StoredKey(new KeyName(rows.Text(0), rows.Number(1)), rows.Number(2), rows.Number(3), rows.Bytes(4)));
+                }
+
+                return (IReadOnlyList<StoredKey>)keys;
+            },
+            (after, take),
+            cancel);
+
+    public ValueTask<IReadOnlyList<FiledIdentifier>> Identifiers(FiledIdentifier? after, int take, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, ask) =>
+            {
+                var identifiers = new List<FiledIdentifier>();
+                var rows = session.Prepare(
+                    "SELECT subject, resource, purpose, sealed, blind FROM identifier WHERE (resource, purpose, blind) > (?1, ?2, ?3) ORDER BY resource, purpose, blind LIMIT ?4")
+                    .Bind(1, ask.after?.Identifier.Resource ?? long.MinValue).Bind(2, ask.after?.Identifier.Purpose ?? "").Bind(3, ask.after?.BlindIndex ?? []).Bind(4, ask.take);
+                while (rows.Step())
+                {
+                    identifiers.Add(new FiledIdentifier(new StoredIdentifier(new SubjectRef(rows.Number(0)), rows.Number(1), rows.Text(2), rows.Bytes(3)), rows.Bytes(4)));
+                }
+
+                return (IReadOnlyList<FiledIdentifier>)identifiers;
+            },
+            (after, take),
+            cancel);
+
     public ValueTask<SubjectRef?> FindSubject(long resource, string purpose, byte[] blindIndex, CancellationToken cancel) =>
         _readers.Read(
             static (session, ask) =>

@@ -118,7 +118,7 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
         var statement = session.Prepare(
             table.Kind.Erasure == ErasureRule.Delete
                 ? $"DELETE FROM {table.Kind.Table} {rows}"
-                : $"UPDATE {table.Kind.Table} SET {table.Kind.Columns[table.Kind.OwnerColumn].Name} = 0, payload = ?4, version = version + 1 {rows}");
+                : $"UPDATE {table.Kind.Table} SET {table.Kind.Columns[table.Kind.OwnerColumn].Name} = 0, {BlobOf(table.Kind)}payload = ?4, version = version + 1 {rows}");
         statement.Bind(1, person).Bind(2, parent is { } id ? ColumnValue.Of(id) : ColumnValue.Null).Bind(3, _left);
         if (table.Kind.Erasure == ErasureRule.Depersonalise)
         {
@@ -164,6 +164,8 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
         _left -= session.Prepare($"DELETE FROM {kind.Table} WHERE {condition} AND {reference} IN (SELECT key FROM engine_purge WHERE kind = ?3)")
             .Bind(1, first).Bind(2, second is { } again ? ColumnValue.Of(again) : ColumnValue.Null).Bind(3, table.Number).Run();
     }
+
+    private static string BlobOf(RecordKind kind) => kind.BlobColumn < 0 ? "" : $"{kind.Columns[kind.BlobColumn].Name} = NULL, ";
 
     private int Run(string sql, long id) => _left <= 0 ? 0 : session.Prepare(sql).Bind(1, id).Bind(2, _left).Run();
 }

@@ -19,6 +19,7 @@ internal static class SqliteSchema
         "CREATE TABLE IF NOT EXISTS engine_feed (position INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, resource INTEGER NOT NULL, kind INTEGER NOT NULL, change INTEGER NOT NULL, key BLOB NOT NULL, version INTEGER NOT NULL)",
         "CREATE TABLE IF NOT EXISTS engine_reader (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID",
         "CREATE TABLE IF NOT EXISTS engine_purge (id INTEGER PRIMARY KEY AUTOINCREMENT, resource INTEGER NOT NULL, kind INTEGER NOT NULL, key INTEGER NOT NULL, since INTEGER NOT NULL, UNIQUE (resource, kind, key))",
+        SqliteBlobRows.Table,
     ];
 
     /// <summary>Makes or changes what is needed.</summary>
@@ -57,6 +58,7 @@ internal static class SqliteSchema
         ("engine_feed", "which record changed when: kind, key, version; never content; trimmed after the feed's horizon"),
         ("engine_reader", "how far each reader of the feed has come"),
         ("engine_purge", "what is being removed: the key of a deleted root, the orphan handle of an erased person; forgotten when done"),
+        ("engine_gone", "random names of sealed files whose records went; forgotten when the files are removed"),
         ("<kind>_head", "last sequence and last arrival below each parent"),
     ];
 
@@ -83,7 +85,7 @@ internal static class SqliteSchema
         }
 
         var table = new SqliteTable(kind, session.Number("SELECT last_insert_rowid()"));
-        foreach (var statement in table.Definitions().Concat(table.Indexes().Values))
+        foreach (var statement in table.Definitions().Concat(table.Indexes().Values).Concat(SqliteBlobRows.Triggers(kind)))
         {
             session.Execute(statement);
         }
@@ -107,6 +109,11 @@ internal static class SqliteSchema
         }
 
         MigrateIndexes(session, kind, table.Indexes());
+        foreach (var trigger in SqliteBlobRows.Triggers(kind))
+        {
+            session.Execute(trigger);
+        }
+
         return table;
     }
 

@@ -76,6 +76,9 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             (Table: _tables[kind], column, value, resource, take),
             cancel);
 
+    public ValueTask<List<ScannedRow>> Scan(RecordKind kind, ColumnValue[]? after, int take, CancellationToken cancel) =>
+        _readers.Read(static (session, ask) => SqliteScan.Read(session, ask.Table, ask.after, ask.take), (Table: _tables[kind], after, take), cancel);
+
     public ValueTask<T> Query<T>(Func<DbConnection, CancellationToken, Task<T>> query, CancellationToken cancel) =>
         _readers.ReadAsync((session, cancel) => query(session.Connection, cancel), cancel);
 
@@ -151,6 +154,8 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     public ValueTask<long> CountResources(CancellationToken cancel) =>
         _readers.Read(static (session, _) => session.Number("SELECT count(*) FROM engine_resource"), 0, cancel);
+
+    public ValueTask<Guid?> FindResource(long number, CancellationToken cancel) => _readers.Read(SqliteScan.FindResource, number, cancel);
 
     public Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel) =>
         Write(
@@ -260,6 +265,10 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     public Task Probe(CancellationToken cancel) =>
         Write(session => session.Prepare("INSERT INTO engine_setting (name, value) VALUES ('probe', '') ON CONFLICT (name) DO UPDATE SET value = excluded.value").Run(), cancel);
+
+    public ValueTask<IReadOnlyList<BlobRef>> GoneBlobs(int take, CancellationToken cancel) => _readers.Read(SqliteBlobRows.Gone, take, cancel);
+
+    public Task ForgetBlobs(IReadOnlyCollection<BlobRef> blobs, CancellationToken cancel) => Write(session => SqliteBlobRows.Forget(session, blobs), cancel);
 
     public Task Compact(CancellationToken cancel) =>
         Write(
@@ -652,7 +661,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         return rows;
     }
 
-    private static StoredRow ReadRow(SqliteStatement statement, RecordKind kind)
+    internal static StoredRow ReadRow(SqliteStatement statement, RecordKind kind)
     {
         var values = new ColumnValue[kind.Columns.Count];
         for (var i = 0; i < values.Length; i++)

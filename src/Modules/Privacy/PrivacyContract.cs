@@ -1,0 +1,51 @@
+using System.Text.Json.Serialization;
+using Domicile.Modules.Http;
+using Domicile.Residency;
+using Domicile.Storage.Verification;
+
+namespace Domicile.Modules.Privacy;
+
+/// <summary>Where a check stands.</summary>
+internal enum VerificationState
+{
+    /// <summary>There was none since the node started.</summary>
+    None,
+
+    /// <summary>It runs.</summary>
+    Running,
+
+    /// <summary>It looked at everything.</summary>
+    Ended,
+
+    /// <summary>It could not look at everything; the report says why.</summary>
+    Failed,
+}
+
+/// <summary>POST and GET /residency/verification.</summary>
+internal sealed record VerificationReply(Guid? Id, VerificationState State, ResidencyReport? Report);
+
+/// <summary>GET /privacy/inventory: the data map of one resource.</summary>
+/// <param name="Geography">Where it rests.</param>
+/// <param name="Resource">The resource.</param>
+/// <param name="Settings">What was chosen for it.</param>
+/// <param name="Kinds">What is kept, with the rules that hold here.</param>
+/// <param name="OtherTables">What the store keeps beside it.</param>
+internal sealed record DataMap(string Geography, Guid Resource, ResourceSettings Settings, IReadOnlyList<MappedKind> Kinds, IReadOnlyList<InventoryTable> OtherTables);
+
+/// <summary>A kind of record with what holds for one resource.</summary>
+/// <param name="Declared">The kind as the published inventory has it.</param>
+/// <param name="Records">How many there are, counted up to a bound.</param>
+/// <param name="IsMore">Whether there are more than were counted.</param>
+/// <param name="DaysWithoutUse">Days without use after which a record goes, for kinds with such a rule; 0 for never.</param>
+/// <param name="IsOwnRule">Whether the resource set these days itself.</param>
+internal sealed record MappedKind(InventoryKind Declared, long Records, bool IsMore, int? DaysWithoutUse, bool? IsOwnRule);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true,
+    Converters = [typeof(WireTime)])]
+[JsonSerializable(typeof(VerificationReply))]
+[JsonSerializable(typeof(DataMap))]
+[JsonSerializable(typeof(InventoryHistory))]
+internal sealed partial class PrivacyJson : JsonSerializerContext;

@@ -1,0 +1,145 @@
+using Domicile.Residency;
+using Domicile.Storage.Engine;
+
+namespace Domicile.Storage.Blobs;
+
+/// <summary>
+/// The sealed files of a scale unit, and their end. The database notes, in the transaction in which a row goes or names another file, that its file is to go;
+/// the collector removes what was noted. What a crash left between a file and its record, it finds by comparing the directory with the rows.
+/// </summary>
+/// <param name="files">Where the files rest.</param>
+/// <param name="engine">Where the rows rest.</param>
+/// <param name="catalogue">The kinds.</param>
+/// <param name="clock">Dates the files.</param>
+internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue catalogue, TimeProvider clock)
+{
+    /// <summary>How long a file may lie there before a record names it; older ones that none names are collected.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromHours(1);
+
+    /// <summary>A batch must have this much of the grace left when it begins, so that it is durable before the collector looks: a batch takes seconds at most.</summary>
+    private static readonly TimeSpan Margin = TimeSpan.FromMinutes(10);
+
+    private const int Piece = 200;
+
+    /// <summary>Where the files rest.</summary>
+    public IBlobFiles Files => files;
+
+    /// <summary>Whether a batch may write this: the file that it names is fresh, or is the record's already.</summary>
+    public async ValueTask<bool> MayWrite(Write write, CancellationToken cancel)
+    {
+        if (write.Kind.BlobColumn < 0 || write.What == WriteKind.Delete || BlobOf(write.Values[write.Kind.BlobColumn]) is not { } blob)
+        {
+            return true;
+        }
+
+        return (await files.PublishedOn(blob, cancel) is { } on && clock.GetUtcNow() - on < Grace - Margin)
+            || (write.What == WriteKind.Put && await IsNamed(blob, cancel));
+    }
+
+    /// <summary>Whether a row names the file.</summary>
+    public async ValueTask<bool> IsNamed(BlobRef blob, CancellationToken cancel) => (await Named([blob], cancel)).Count > 0;
+
+    /// <summary>Removes the files whose rows went.</summary>
+    /// <returns>How many.</returns>
+    public async Task<int> CollectGone(CancellationToken cancel)
+    {
+        var removed = 0;
+        while (await engine.GoneBlobs(Piece, cancel) is { Count: > 0 } gone)
+        {
+            var named = await Named(gone, cancel);
+            foreach (var blob in gone.Where(blob => !named.Contains(blob)))
+            {
+                await files.Remove(blob, cancel);
+                removed++;
+            }
+
+            await engine.ForgetBlobs(gone, cancel);
+        }
+
+        return removed;
+    }
+
+    /// <summary>Compares the directory with the rows, and removes what no record names and is older than the grace.</summary>
+    /// <returns>How many.</returns>
+    public async Task<int> CollectOrphans(CancellationToken cancel)
+    {
+        var removed = await files.RemoveDrafts(clock.GetUtcNow() - Grace, cancel);
+        await foreach (var orphan in Orphans(Grace, cancel))
+        {
+            await files.Remove(orphan, cancel);
+            removed++;
+        }
+
+        return removed;
+    }
+
+    /// <summary>The files that no record names and that are older than so long.</summary>
+    public async IAsyncEnumerable<BlobRef> Orphans(TimeSpan age, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    {
+        var old = new List<BlobRef>(Piece);
+        var due = clock.GetUtcNow() - age;
+        await foreach (var (blob, on) in files.List(cancel))
+        {
+            if (on < due)
+            {
+                old.Add(blob);
+            }
+
+            if (old.Count == Piece)
+            {
+                foreach (var orphan in await Unnamed(old, cancel))
+                {
+                    yield return orphan;
+                }
+
+                old.Clear();
+            }
+        }
+
+        foreach (var orphan in await Unnamed(old, cancel))
+        {
+            yield return orphan;
+        }
+    }
+
+    private static BlobRef? BlobOf(ColumnValue value) => value.IsNull ? null : new BlobRef(new Guid(value.Bytes!, bigEndian: true));
+
+    private async ValueTask<List<BlobRef>> Unnamed(List<BlobRef> blobs, CancellationToken cancel)
+    {
+        var named = await Named(blobs, cancel);
+        return [.. blobs.Where(blob => !named.Contains(blob))];
+    }
+
+    private ValueTask<HashSet<BlobRef>> Named(IReadOnlyCollection<BlobRef> blobs, CancellationToken cancel)
+    {
+        var kinds = catalogue.Kinds.Where(kind => kind.BlobColumn >= 0).ToList();
+        return kinds.Count == 0 || blobs.Count == 0
+            ? new(new HashSet<BlobRef>())
+            : engine.Query(
+                async (connection, cancel) =>
+                {
+                    var named = new HashSet<BlobRef>();
+                    foreach (var kind in kinds)
+                    {
+                        using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // Names of the catalogue, nothing that anybody sent.
+                        command.CommandText = $"SELECT 1 FROM {kind.Table} WHERE {kind.Columns[kind.BlobColumn].Name} = @blob";
+#pragma warning restore CA2100
+                        var parameter = command.CreateParameter();
+                        parameter.ParameterName = "@blob";
+                        command.Parameters.Add(parameter);
+                        foreach (var blob in blobs)
+                        {
+                            parameter.Value = blob.Id.ToByteArray(bigEndian: true);
+                            if (await command.ExecuteScalarAsync(cancel) is not null)
+                            {
+                                named.Add(blob);
+                            }
+                        }
+                    }
+
+                    return named;
+                },
+                cancel);
+    }
+}
