@@ -41,6 +41,18 @@ internal sealed class ProcessDatabases : IAsyncDisposable
         return databases;
     }
 
+    /// <summary>Copies a row of one geography's database into another's.</summary>
+    public async Task CopyRow(string table, string from, string to)
+    {
+        await using var source = new NpgsqlConnection(_connections[2 * Array.IndexOf(Names, from)]);
+        await using var target = new NpgsqlConnection(_connections[2 * Array.IndexOf(Names, to)]);
+        await source.OpenAsync();
+        await target.OpenAsync();
+        await using var read = await source.BeginRawBinaryCopyAsync($"COPY (SELECT * FROM {table} LIMIT 1) TO STDOUT (FORMAT BINARY)");
+        await using var write = await target.BeginRawBinaryCopyAsync($"COPY {table} FROM STDIN (FORMAT BINARY)");
+        await read.CopyToAsync(write);
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var connection in _connections)

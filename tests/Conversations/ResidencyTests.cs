@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Domicile.Storage.Sqlite;
 
 namespace Domicile.Tests.Conversations;
 
@@ -32,11 +31,7 @@ public sealed class ResidencyTests
 
         // A database administrator copies an account of India into Europe, under the number of the resource there.
         await server.Stop();
-        using (var session = SqliteSession.Open(Path.Combine(server.Data, "europe", "data.db"), readOnly: false))
-        {
-            session.Execute($"ATTACH '{Path.Combine(server.Data, "india", "data.db")}' AS india");
-            session.Execute("INSERT INTO main.identity_user SELECT * FROM india.identity_user LIMIT 1");
-        }
+        await server.CopyRow("identity_user", "india", "europe");
 
         await server.StartAgain();
         var (exitCode, output, _) = await server.Try("residency", "verify", "--data", server.Data);

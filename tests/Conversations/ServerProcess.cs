@@ -128,6 +128,20 @@ internal sealed class ServerProcess : IAsyncDisposable
         Forget();
     }
 
+    /// <summary>Copies a row of one geography into another behind the back of the server, which is stopped.</summary>
+    public async Task CopyRow(string table, string from, string to)
+    {
+        if (databases is not null)
+        {
+            await databases.CopyRow(table, from, to);
+            return;
+        }
+
+        using var session = Domicile.Storage.Sqlite.SqliteSession.Open(Path.Combine(Data, to, "data.db"), readOnly: false);
+        session.Execute($"ATTACH '{Path.Combine(Data, from, "data.db")}' AS source");
+        session.Execute($"INSERT INTO main.{table} SELECT * FROM source.{table} LIMIT 1");
+    }
+
     /// <summary>Ends the server without a warning, as a power cut would.</summary>
     public async Task KillAtOnce()
     {

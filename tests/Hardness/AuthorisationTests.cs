@@ -68,6 +68,14 @@ public sealed class AuthorisationTests
         Inventory_ListChanges                    .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
         Privacy_GetInventory                     .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
         Privacy_ListInventoryChanges             .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
+        Audit_ListActs                           .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
+        Audit_GetLog                             .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
+        Audit_GetCheckpoint                      .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
+        Audit_SignCheckpoint                     .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
+        Audit_ListEntries                        .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
+        Audit_ListOpenedEntries                  .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   403   200   403    .      .      .     .
+        Audit_ProveInclusion                     .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           404   404   404   404    .      .      .     .
+        Audit_ProveConsistency                   .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
         Health_Live                              200          200   200   200    200       200    200    200   200    200   200    200     200    200   200   200   200         200   200   200   200    200    200    200   200
         Health_Ready                             200          200   200   200    200       200    200    200   200    200   200    200     200    200   200   200   200         200   200   200   200    200    200    200   200
         """;
@@ -194,6 +202,7 @@ public sealed class AuthorisationTests
             using (var wire = administration.Wire())
             {
                 (await wire.AsUser(owner, HttpMethod.Post, "/resources/demo/keys:regenerate", new { keyType = "Secondary" })).Is(200);
+                (await wire.AsUser(owner, HttpMethod.Post, "/audit/checkpoints")).Is(200);
             }
 
             // Tokens of the past can only be made by who has the geography's key: the server itself, or a test on its stopped store.

@@ -115,6 +115,7 @@ public sealed class BadInputTests
             var walker = new Walker(
                 server, wire, administration.Wire(geography), await wire.NewUser(), await wire.NewUser(), await administration.Token("owner", geography), administration.Credential,
                 new StoreWatch(Path.Combine(server.Data, wire.Resource.Geography.Replace(" ", "", StringComparison.Ordinal).ToLowerInvariant())));
+            (await walker._administration.AsUser(walker._owner, HttpMethod.Post, "/audit/checkpoints")).Is(200);
             await walker.SetTheScene();
             return walker;
         }

@@ -78,6 +78,14 @@ internal static class Interface
         new("Inventory_ListChanges", 200),
         new("Privacy_GetInventory", 200),
         new("Privacy_ListInventoryChanges", 200),
+        new("Audit_ListActs", 200),
+        new("Audit_GetLog", 200) { Query = [("log", "1")] },
+        new("Audit_GetCheckpoint", 200) { Query = [("log", "1")] },
+        new("Audit_SignCheckpoint", 200),
+        new("Audit_ListEntries", 200) { Query = [("log", "1"), ("from", "0"), ("to", "1"), ("maxPageSize", "10")] },
+        new("Audit_ListOpenedEntries", 200) { Query = [("log", "1"), ("from", "0"), ("to", "1"), ("maxPageSize", "10")] },
+        new("Audit_ProveInclusion", 404) { Query = [("size", "1")] },
+        new("Audit_ProveConsistency", 200) { Query = [("log", "1"), ("first", "0"), ("second", "1")] },
         new("Health_Live", 200),
         new("Health_Ready", 200),
     ];
@@ -182,7 +190,8 @@ internal sealed record Scene(string Thread, string Message, string Member, strin
         .Replace("{threadId}", Uri.EscapeDataString(Thread), StringComparison.Ordinal)
         .Replace("{messageId}", Message, StringComparison.Ordinal)
         .Replace("{id}", Uri.EscapeDataString(Identity), StringComparison.Ordinal)
-        .Replace("{nameOrId}", Resource, StringComparison.Ordinal);
+        .Replace("{nameOrId}", Resource, StringComparison.Ordinal)
+        .Replace("{entry}", "1-1", StringComparison.Ordinal);
 
     /// <summary>Path and query of a good request.</summary>
     public string Target(Operation operation, Sample sample)
