@@ -229,6 +229,14 @@ internal sealed class PostgresStoreEngine : IStoreEngine
         _signals.Wake();
     }
 
+    public ValueTask<long> LedgerSeen(string file, CancellationToken cancel) => _database.Read((connection, cancel) => PostgresLedger.Seen(connection, file, cancel), cancel);
+
+    public async Task<int> TakeLedger(string file, IReadOnlyList<LedgerLine> lines, long seen, CancellationToken cancel) =>
+        await _database.Transaction((connection, cancel) => new PostgresLedger(connection, _tables).Take(file, lines, seen, cancel), cancel);
+
+    public async Task ReserveNumbers(long upTo, CancellationToken cancel) =>
+        await _database.Repeatable((connection, cancel) => PostgresLedger.ReserveNumbers(connection, upTo, cancel), cancel);
+
     public async ValueTask<IReadOnlyList<Purge>> Purges(int take, CancellationToken cancel)
     {
         while (true)
