@@ -16,6 +16,11 @@ internal static class ServeCommand
             HelpName = "FILE",
             Description = "The configuration of a production server. Without it the server is in development mode: demo resources and a certificate authority of its own",
         };
+        var postgres = new Option<string?>("--postgres")
+        {
+            HelpName = "FILE",
+            Description = "Development on PostgreSQL in place of SQLite: a file with one connection string. With Database=NAME, each geography has the databases NAME_europe and NAME_europe_keys, and so on, which must exist",
+        };
         var verb = new Verb(
             "serve",
             "Starts the server and runs until SIGTERM or Ctrl+C.",
@@ -23,12 +28,16 @@ internal static class ServeCommand
             "serve --data ./data --port 0",
             "serve --config /etc/domicile/domicile.json")
         {
-            options.Data, port, configuration,
+            options.Data, port, configuration, postgres,
         };
         verb.SetAction(async (parsed, cancel) =>
         {
             var file = parsed.GetValue(configuration);
             var given = parsed.GetValue(options.Data);
+            if (file is not null && parsed.GetValue(postgres) is not null)
+            {
+                throw new CommandFailure("--postgres is for development; with --config, the configuration names the stores.");
+            }
 
             // A configuration may name the directory: then the default must not overrule it.
             var data = file is not null && given is null && string.IsNullOrEmpty(terminal.Variable("DOMICILE_DATA"))
@@ -36,7 +45,7 @@ internal static class ServeCommand
                 : DataDirectory.Find(given, terminal).Path;
             try
             {
-                return await Serve(data, parsed.GetValue(port), file, terminal, cancel);
+                return await Serve(new ServeRequest(data, parsed.GetValue(port), file) { PostgresFile = parsed.GetValue(postgres) }, terminal, cancel);
             }
             catch (StartupException refused)
             {
@@ -46,12 +55,6 @@ internal static class ServeCommand
         return verb;
     }
 
-    /// <summary>Where the command meets the server: this body becomes the call of the server's entry point when there is one.</summary>
-    /// <param name="data">The data directory; none when only the configuration may name it.</param>
-    /// <param name="basePort">The first port; none for the remembered one.</param>
-    /// <param name="configuration">The configuration file; none for development mode.</param>
-    /// <param name="terminal">For what the server prints.</param>
-    /// <param name="cancel">Set by SIGTERM and SIGINT.</param>
-    private static Task<int> Serve(string? data, int? basePort, string? configuration, Terminal terminal, CancellationToken cancel) =>
-        Node.Serve(new ServeRequest(data, basePort, configuration), terminal.Output, cancel);
+    /// <summary>Where the command meets the server.</summary>
+    private static Task<int> Serve(ServeRequest request, Terminal terminal, CancellationToken cancel) => Node.Serve(request, terminal.Output, cancel);
 }

@@ -46,7 +46,7 @@ public sealed class Node : IAsyncDisposable
         {
             var node = request.ConfigurationFile is { } file
                 ? await StartProduction(OptionsReader.Read(file, Variables()), output, TimeProvider.System, loggers, cancel)
-                : await StartDevelopment(request.DataDirectory!, request.BasePort, output, TimeProvider.System, loggers, cancel);
+                : await StartDevelopment(request, output, TimeProvider.System, loggers, cancel);
             await node._host!.RunUntilStopped(cancel);
 
             // A stop is over within 5 s whatever happens; what is not closed by then is as safe as after a crash.
@@ -86,8 +86,9 @@ public sealed class Node : IAsyncDisposable
     }
 
     private static async Task<Node> StartDevelopment(
-        string directory, int? basePort, TextWriter output, TimeProvider clock, ILoggerFactory loggers, CancellationToken cancel)
+        ServeRequest request, TextWriter output, TimeProvider clock, ILoggerFactory loggers, CancellationToken cancel)
     {
+        var (directory, basePort) = (request.DataDirectory!, request.BasePort);
         var node = new Node(directory, clock, loggers);
         try
         {
@@ -95,7 +96,7 @@ public sealed class Node : IAsyncDisposable
             var ports = Guarded(directory, () => DevelopmentPorts.Open(directory, basePort, DevelopmentGeographies.Length));
             node._credential = Guarded(directory, () => NodeFiles.Credential(directory));
             MakeDirectory(directory);
-            await node.OpenUnits(DevelopmentGeographies.Select(Geography.Parse).Select(geography => new ScaleUnitOptions(geography, Path.Combine(directory, geography.Slug))), cancel);
+            await node.OpenUnits(DevelopmentUnits(directory, request.PostgresFile), cancel);
             var certificate = Guarded(directory, () => DevelopmentAuthority.Open(directory, clock));
             node._certificates = ServerCertificates.ForDevelopment(certificate, loggers.CreateLogger<ServerCertificates>());
             var parts = await node.Compose(ports, isDevelopment: true, cancel);
@@ -142,6 +143,15 @@ public sealed class Node : IAsyncDisposable
             await node.DisposeAsync();
             throw;
         }
+    }
+
+    private static IEnumerable<ScaleUnitOptions> DevelopmentUnits(string directory, string? postgresFile)
+    {
+        var postgres = postgresFile is null ? null : PostgresOptions.ReadFile(postgresFile);
+        return DevelopmentGeographies.Select(Geography.Parse).Select(geography => new ScaleUnitOptions(geography, Path.Combine(directory, geography.Slug))
+        {
+            Postgres = postgres is null ? null : PostgresOptions.ForDevelopment(postgres, geography, Path.Combine(directory, geography.Slug)),
+        });
     }
 
     private static AdminOrigin AdminOriginOf(Geography geography, AdministrationOptions administration)

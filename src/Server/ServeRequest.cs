@@ -4,4 +4,8 @@ namespace Domicile.Server;
 /// <param name="DataDirectory">Where the data is; with a configuration it may be named there instead.</param>
 /// <param name="BasePort">Development mode: the first port; 0 takes free ones, null the ones that are remembered.</param>
 /// <param name="ConfigurationFile">The configuration of a production server; null for development mode.</param>
-public sealed record ServeRequest(string? DataDirectory, int? BasePort, string? ConfigurationFile);
+public sealed record ServeRequest(string? DataDirectory, int? BasePort, string? ConfigurationFile)
+{
+    /// <summary>Development mode: a file with the connection string of a PostgreSQL to keep everything in; null for SQLite in the data directory.</summary>
+    public string? PostgresFile { get; init; }
+}

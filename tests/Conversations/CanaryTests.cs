@@ -20,7 +20,7 @@ public sealed class CanaryTests(CanaryTests.Aviary aviary) : IClassFixture<Canar
     public void The_look_reaches_the_servers_files()
     {
         Assert.Contains(aviary.Control, finding => finding.Contains("connection-strings.json", StringComparison.Ordinal));
-        Assert.Contains(aviary.Files, file => file.EndsWith(".db", StringComparison.Ordinal));
+        Assert.Contains(aviary.Files, file => ServerProcess.OnPostgres ? file.Contains("/pg_wal/", StringComparison.Ordinal) : file.EndsWith(".db", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -72,7 +72,7 @@ public sealed class CanaryTests(CanaryTests.Aviary aviary) : IClassFixture<Canar
 
             var key = server.Europe.ConnectionString[^40..];
             Control = new CanaryScanner([new("the access key", key)]).ScanFolder(server.Data);
-            Files = Directory.GetFiles(server.Data, "*", SearchOption.AllDirectories);
+            Files = [.. server.Everything.SelectMany(folder => Directory.GetFiles(folder, "*", SearchOption.AllDirectories))];
             Look("running", server);
             await server.KillAtOnce();
             Look("killed", server);
@@ -86,8 +86,8 @@ public sealed class CanaryTests(CanaryTests.Aviary aviary) : IClassFixture<Canar
 
         private void Look(string state, ServerProcess server)
         {
-            Texts[state] = new CanaryScanner(canaries).ScanFolder(server.Everything);
-            Ids[state] = new CanaryScanner([], ids).ScanFolder(server.Everything);
+            Texts[state] = [.. server.Everything.SelectMany(folder => new CanaryScanner(canaries).ScanFolder(folder))];
+            Ids[state] = [.. server.Everything.SelectMany(folder => new CanaryScanner([], ids).ScanFolder(folder))];
         }
 
         /// <summary>A canary for a field.</summary>

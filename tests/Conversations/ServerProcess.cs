@@ -17,17 +17,21 @@ internal sealed class ServerProcess : IAsyncDisposable
     private readonly string folder = Directory.CreateTempSubdirectory("domicile-conversations-").FullName;
     private Process? process;
     private Task drained = Task.CompletedTask;
+    private ProcessDatabases? databases;
 
     private ServerProcess()
     {
         Directory.CreateDirectory(Temporary);
     }
 
+    /// <summary>Whether servers keep their records in PostgreSQL: a second run of the same tests (<c>DOMICILE_TEST_STORE=postgres</c>).</summary>
+    public static bool OnPostgres => Environment.GetEnvironmentVariable("DOMICILE_TEST_STORE") == "postgres";
+
     /// <summary>The data directory.</summary>
     public string Data => Path.Combine(folder, "data");
 
-    /// <summary>Everything that the program may have written: its data and its temporary files.</summary>
-    public string Everything => folder;
+    /// <summary>Where everything lies that the program may have written: its data and its temporary files, and the files of its databases.</summary>
+    public IReadOnlyList<string> Everything => databases is null ? [folder] : [folder, databases.Folder];
 
     /// <summary>What clients are to trust.</summary>
     public string CertificateAuthority => Path.Combine(Data, "ca.pem");
@@ -51,6 +55,11 @@ internal sealed class ServerProcess : IAsyncDisposable
         var server = new ServerProcess();
         try
         {
+            if (OnPostgres)
+            {
+                server.databases = await ProcessDatabases.Make(Path.Combine(server.folder, "postgres"));
+            }
+
             await server.Run("--port", "0");
             return server;
         }
@@ -119,6 +128,11 @@ internal sealed class ServerProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await KillAtOnce();
+        if (databases is not null)
+        {
+            await databases.DisposeAsync();
+        }
+
         Directory.Delete(folder, recursive: true);
     }
 
@@ -127,7 +141,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private async Task Run(params string[] more)
     {
-        process = Process.Start(Describe(["serve", "--data", Data, .. more]))!;
+        process = Process.Start(Describe(["serve", "--data", Data, .. databases?.Arguments ?? [], .. more]))!;
         drained = Task.WhenAll(
             Output.Drain(process.StandardOutput.BaseStream),
             Output.Drain(process.StandardError.BaseStream));

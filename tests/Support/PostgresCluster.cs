@@ -60,7 +60,8 @@ internal sealed class PostgresCluster : IAsyncDisposable
 
     private string LogFile => Path.Combine(_directory, "log");
 
-    private string Data => Path.Combine(_directory, "data");
+    /// <summary>The files of the databases and of the log that is written ahead.</summary>
+    public string Data => Path.Combine(_directory, "data");
 
     /// <summary>
     /// The cluster that tests share: started when the first asks, and there until the last is done. Nobody pulls its plug, so it flushes nothing: making a
@@ -94,9 +95,11 @@ internal sealed class PostgresCluster : IAsyncDisposable
     /// <param name="cancel">Ends the wait.</param>
     /// <param name="copyOf">The connection string of a database to copy, to which nobody may be connected; null for an empty one.</param>
     /// <returns>Its connection string.</returns>
-    public async Task<string> NewDatabase(string name, CancellationToken cancel, string? copyOf = null)
+    public Task<string> NewDatabase(string name, CancellationToken cancel, string? copyOf = null) => MakeDatabase($"{name}_{Guid.NewGuid():n}", cancel, copyOf);
+
+    /// <summary>The same, of exactly this name.</summary>
+    public async Task<string> MakeDatabase(string database, CancellationToken cancel, string? copyOf = null)
     {
-        var database = $"{name}_{Guid.NewGuid():n}";
         var template = copyOf is null ? "template0" : new NpgsqlConnectionStringBuilder(copyOf).Database;
         await Execute($"CREATE DATABASE {database} OWNER {Role} TEMPLATE {template}", cancel);
         await Execute($"REVOKE ALL ON DATABASE {database} FROM PUBLIC", cancel);

@@ -1,3 +1,4 @@
+using Domicile.Residency;
 using Domicile.Storage;
 
 namespace Domicile.Server;
@@ -29,6 +30,21 @@ internal sealed record PostgresOptions
     public PostgresStore Store(string place) =>
         new(WithPassword(Data, DataPasswordFile, $"{place}.dataPasswordFile"), WithPassword(Keys, KeysPasswordFile, $"{place}.keysPasswordFile"), ErasureLedger) { Connections = Connections };
 
+    /// <summary>The connection that a file of the command line holds.</summary>
+    /// <exception cref="StartupException">It cannot be read, others may read it, or it holds none.</exception>
+    public static PostgresAddress ReadFile(string path)
+    {
+        var text = ReadSecret(path, "--postgres");
+        return PostgresAddress.TryParse(text, out var address, out var fault) ? address : throw new StartupException($"--postgres: the first line of {path} {fault}.");
+    }
+
+    /// <summary>The databases of one geography in development: named after the one that was given.</summary>
+    public static PostgresStore ForDevelopment(PostgresAddress address, Geography geography, string directory)
+    {
+        var name = $"{address.Database}_{geography.Slug}";
+        return new PostgresStore(address.WithDatabase(name), address.WithDatabase($"{name}_keys"), Path.Combine(directory, "ledgers"));
+    }
+
     /// <summary>What is wrong between these settings.</summary>
     public IEnumerable<string> Faults(string place)
     {
@@ -44,11 +60,11 @@ internal sealed record PostgresOptions
     private static PostgresAddress WithPassword(string connection, string? file, string place)
     {
         var address = Read(connection)!;
-        if (file is null)
-        {
-            return address;
-        }
+        return file is null ? address : address.WithPassword(ReadSecret(file, place));
+    }
 
+    private static string ReadSecret(string file, string place)
+    {
         try
         {
             if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file) & (UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite)) != 0)
@@ -57,7 +73,7 @@ internal sealed record PostgresOptions
             }
 
             using var reader = File.OpenText(file);
-            return reader.ReadLine() is { Length: > 0 } password ? address.WithPassword(password) : throw new StartupException($"{place}: {file} has no password on its first line.");
+            return reader.ReadLine() is { Length: > 0 } secret ? secret : throw new StartupException($"{place}: {file} has nothing on its first line.");
         }
         catch (Exception unreachable) when (unreachable is IOException or UnauthorizedAccessException)
         {

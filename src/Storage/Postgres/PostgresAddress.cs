@@ -71,6 +71,9 @@ public sealed class PostgresAddress
     /// <summary>The same with its password.</summary>
     public PostgresAddress WithPassword(string password) => new(new NpgsqlConnectionStringBuilder(_connection.ConnectionString) { Password = password });
 
+    /// <summary>Another database on the same hosts.</summary>
+    public PostgresAddress WithDatabase(string database) => new(new NpgsqlConnectionStringBuilder(_connection.ConnectionString) { Database = database });
+
     /// <summary>Whether both are one database: the same name on a host that both have.</summary>
     public bool IsSameAs(PostgresAddress other) => Database == other.Database && Hosts.Intersect(other.Hosts).Any();
 

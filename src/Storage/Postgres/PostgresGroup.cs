@@ -16,6 +16,7 @@ internal sealed class PostgresGroup
     private readonly IReadOnlyList<PostgresCommit> _commits;
     private readonly PostgresKnownRows _known;
     private readonly SortedDictionary<long, (PostgresTable Table, HashSet<long> Ids)> _roots = [];
+    private readonly SortedDictionary<long, (PostgresTable Table, HashSet<long> Ids)> _parents = [];
     private readonly SortedDictionary<long, (PostgresTable Table, HashSet<RowKey> Seen, List<(ColumnValue[] Key, long Resource)> Keys)> _rows = [];
     private readonly Dictionary<PostgresTable.UniqueIndex, (PostgresTable Table, List<(ColumnValue[] Values, long Resource)> Asked)> _unique = [];
     private readonly Dictionary<PostgresTable, HashSet<long>> _heads = [];
@@ -246,7 +247,7 @@ internal sealed class PostgresGroup
         }
         else
         {
-            AddRow(kind, write.Key, plan.Resource);
+            AddRow(kind, write.Key, plan.Resource, isNew: write.What == WriteKind.Insert);
         }
 
         if (write.What == WriteKind.Delete)
@@ -256,7 +257,8 @@ internal sealed class PostgresGroup
 
         if (kind.Parent is { } parent && write.Values[kind.ParentColumn] is { IsNull: false, Number: var id })
         {
-            AddRoot(parent, id);
+            // A new row needs its parent to stay, no more: many can be added below one parent at a time.
+            Add(write.What == WriteKind.Insert ? _parents : _roots, _tables[parent], id);
         }
 
         foreach (var person in table.People)
@@ -304,18 +306,19 @@ internal sealed class PostgresGroup
         }
     }
 
-    private void AddRoot(RecordKind kind, long id)
+    private void AddRoot(RecordKind kind, long id) => Add(_roots, _tables[kind], id);
+
+    private static void Add(SortedDictionary<long, (PostgresTable Table, HashSet<long> Ids)> to, PostgresTable table, long id)
     {
-        var table = _tables[kind];
-        if (!_roots.TryGetValue(table.Number, out var roots))
+        if (!to.TryGetValue(table.Number, out var roots))
         {
-            _roots.Add(table.Number, roots = (table, []));
+            to.Add(table.Number, roots = (table, []));
         }
 
         roots.Ids.Add(id);
     }
 
-    private void AddRow(RecordKind kind, ColumnValue[] key, long resource)
+    private void AddRow(RecordKind kind, ColumnValue[] key, long resource, bool isNew = false)
     {
         if (kind.ReferenceColumn >= 0)
         {
@@ -323,9 +326,9 @@ internal sealed class PostgresGroup
             return;
         }
 
-        // What a decision about the row rests on stands still while its parent is locked.
+        // What a decision about the row rests on stands still while its parent is locked. That a row is new is what its key itself guarantees.
         var table = _tables[kind];
-        if (table.ParentInKey >= 0 && !key[table.ParentInKey].IsNull)
+        if (!isNew && table.ParentInKey >= 0 && !key[table.ParentInKey].IsNull)
         {
             AddRoot(kind.Parent!, key[table.ParentInKey].Number);
         }
@@ -365,11 +368,23 @@ internal sealed class PostgresGroup
         }
 
         // In one order everywhere, so that two groups never wait for each other: kinds by number, roots by key.
+        foreach (var (table, ids) in _parents.Values)
+        {
+            var shared = _roots.TryGetValue(table.Number, out var locked) ? ids.Except(locked.Ids).ToArray() : [.. ids];
+            if (shared.Length > 0)
+            {
+                Ask(batch, table.Keep, Known(table)).Add(shared);
+            }
+        }
+
         foreach (var (table, ids) in _roots.Values)
         {
-            Ask(batch, table.Lock, reader => _known.AddRow(table.Kind, [reader.GetInt64(0)], reader.GetInt64(1), reader.GetInt64(2), reader.GetBoolean(3))).Add([.. ids]);
+            Ask(batch, table.Lock, Known(table)).Add([.. ids]);
         }
     }
+
+    private Action<NpgsqlDataReader> Known(PostgresTable table) =>
+        reader => _known.AddRow(table.Kind, [reader.GetInt64(0)], reader.GetInt64(1), reader.GetInt64(2), reader.GetBoolean(3));
 
     private void AskForRows(NpgsqlBatch batch)
     {

@@ -20,8 +20,11 @@ internal sealed class PostgresTable
         KeyList = string.Join(", ", keys);
         ParentInKey = kind.KeyColumns.TakeWhile(key => key != kind.ParentColumn).Count() is var at && at < kind.KeyColumns.Count ? at : -1;
         var ended = kind.EndedColumn < 0 ? "false" : $"t.{_names[kind.EndedColumn]} IS NOT NULL";
-        Lock = kind.ReferenceColumn < 0 ? "" :
-            $"SELECT t.{_names[kind.ReferenceColumn]}, t.resource, t.version, {ended} FROM {table} t WHERE t.{_names[kind.ReferenceColumn]} = ANY($1) ORDER BY t.{_names[kind.ReferenceColumn]} FOR NO KEY UPDATE";
+        if (kind.ReferenceColumn >= 0)
+        {
+            var found = $"SELECT t.{_names[kind.ReferenceColumn]}, t.resource, t.version, {ended} FROM {table} t WHERE t.{_names[kind.ReferenceColumn]} = ANY($1) ORDER BY t.{_names[kind.ReferenceColumn]}";
+            (Lock, Keep) = ($"{found} FOR NO KEY UPDATE", $"{found} FOR KEY SHARE");
+        }
 
         // Under the lock of its parent a row stands still; one without a parent is locked itself, in the order of the keys.
         var match = string.Join(" AND ", keys.Select((key, i) => $"t.{key} = w.k{i}"));
@@ -58,7 +61,10 @@ internal sealed class PostgresTable
     public int ParentInKey { get; }
 
     /// <summary>Locks rows with a single 64-bit key, in its order; answers key, resource, version, whether ended.</summary>
-    public string Lock { get; }
+    public string Lock { get; } = "";
+
+    /// <summary>The same of rows that are only to stay: nobody deletes them meanwhile, and any number of transactions keeps them at once.</summary>
+    public string Keep { get; } = "";
 
     /// <summary>Looks for rows by key; answers which of those asked for, version, whether ended.</summary>
     public string Look { get; }
