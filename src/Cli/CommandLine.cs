@@ -60,6 +60,9 @@ internal static class CommandLine
             IdentityCommands.Describe(options, terminal),
             TokenCommand.Describe(options, terminal),
             InventoryCommand.Describe(options, terminal),
+            StoreCommands.Describe(options, terminal),
+            BackupCommands.Backup(options, terminal),
+            BackupCommands.Restore(options, terminal),
             DoctorCommand.Describe(options, terminal),
             CompletionCommand.Describe(terminal),
         };

@@ -113,6 +113,38 @@ internal sealed class PostgresCluster : IAsyncDisposable
     public Task DropDatabase(string connection, CancellationToken cancel) =>
         Execute($"DROP DATABASE IF EXISTS {new NpgsqlConnectionStringBuilder(connection).Database} WITH (FORCE)", cancel);
 
+    /// <summary>Writes a database into a file with pg_dump, as the role that owns it.</summary>
+    public static Task Dump(string connection, string file, CancellationToken cancel) =>
+        Tool("pg_dump", connection, ["--format=custom", $"--file={file}"], cancel);
+
+    /// <summary>Replaces a database by what pg_dump wrote, with pg_restore.</summary>
+    public async Task RestoreDump(string file, string connection, CancellationToken cancel)
+    {
+        await DropDatabase(connection, cancel);
+        var database = new NpgsqlConnectionStringBuilder(connection).Database;
+        await Execute($"CREATE DATABASE {database} OWNER {Role} TEMPLATE template0", cancel);
+        await Execute($"REVOKE ALL ON DATABASE {database} FROM PUBLIC", cancel);
+        await Tool("pg_restore", connection, ["--exit-on-error", "--no-owner", $"--dbname={database}", file], cancel);
+    }
+
+    private static async Task Tool(string program, string connection, string[] arguments, CancellationToken cancel)
+    {
+        var to = new NpgsqlConnectionStringBuilder(connection);
+        var start = new ProcessStartInfo(Program(program), arguments) { RedirectStandardError = true, WorkingDirectory = "/" };
+        foreach (var (name, value) in ((string, string)[])[("PGHOST", to.Host!), ("PGPORT", $"{to.Port}"), ("PGDATABASE", to.Database!), ("PGUSER", to.Username!), ("PGPASSWORD", to.Password!)])
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = Process.Start(start)!;
+        var said = await process.StandardError.ReadToEndAsync(cancel);
+        await process.WaitForExitAsync(cancel);
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {said}");
+        }
+    }
+
     /// <summary>Starts the server that was stopped or killed, on the same port, and waits until it takes connections.</summary>
     public async Task StartAgain(CancellationToken cancel)
     {
