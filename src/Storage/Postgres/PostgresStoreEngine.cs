@@ -206,6 +206,14 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             async (connection, cancel) =>
             {
                 await using var batch = connection.CreateBatch();
+
+                // First, because it gives the transaction its id, which readers of the feed rely on to be older than its position.
+                var purge = new NpgsqlBatchCommand(PostgresPurge.Insert);
+                purge.Add(resource);
+                purge.Add(kind is null ? 0 : _tables[kind].Number);
+                purge.Add(key);
+                purge.Add(since.ToUnixTimeMilliseconds());
+                batch.BatchCommands.Add(purge);
                 if (kind is null && key == 0)
                 {
                     // Its number is never given again, so whoever makes a resource of the same id meanwhile gets a new one, with keys of its own.
@@ -217,12 +225,6 @@ internal sealed class PostgresStoreEngine : IStoreEngine
                     batch.BatchCommands.Add(told);
                 }
 
-                var purge = new NpgsqlBatchCommand(PostgresPurge.Insert);
-                purge.Add(resource);
-                purge.Add(kind is null ? 0 : _tables[kind].Number);
-                purge.Add(key);
-                purge.Add(since.ToUnixTimeMilliseconds());
-                batch.BatchCommands.Add(purge);
                 return await batch.ExecuteNonQueryAsync(cancel);
             },
             cancel);
