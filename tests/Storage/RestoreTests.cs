@@ -199,6 +199,71 @@ public sealed class PostgresRestoreTests() : RestoreTests(new PostgresFixture())
     }
 }
 
+/// <summary>A whole cluster, brought back to a moment by PostgreSQL's base backup and archived log: both databases go back together.</summary>
+[Trait("needs", "postgres")]
+[Trait("length", "full")]
+public sealed class PostgresRecoveryTests : IDisposable
+{
+    private static readonly Problem Gone = new("/problems/test/gone", 404, "It is gone.");
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task A_cluster_that_went_back_to_a_moment_forgets_who_was_erased_since_and_keeps_what_was_said_until_then()
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        await using var cluster = await PostgresCluster.Start(cancel);
+        await cluster.ArchiveLog(cancel);
+        var store = new PostgresStore(Address(await cluster.NewDatabase("data", cancel)), Address(await cluster.NewDatabase("keys", cancel)), _directory["ledgers"]);
+        var options = new ScaleUnitOptions(StoreFixture.Europe, _directory["unit"]) { Postgres = store };
+        var (id, name) = (Guid.NewGuid(), new Identifier(Identifier.CommunicationUser, $"8:acs:{Guid.NewGuid()}"));
+        Ref<Room> room;
+        SubjectRef goes;
+        FeedPosition end;
+        await using (var unit = await ScaleUnit.Open(options, TestJson.Catalogue(), TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, cancel))
+        {
+            var home = await unit.Administration.Add(id, cancel);
+            room = home.References.Next<Room>();
+            goes = await home.AddSubject([name], cancel);
+            var stays = await home.AddSubject([new Identifier(Identifier.CommunicationUser, $"8:acs:{Guid.NewGuid()}")], cancel);
+            await Do(home, b => b.Insert(new Room { Key = room, Name = "a room", Topic = "a topic" }));
+            await Do(home, b => b.Lock(room, Gone).Insert(new Member { Room = room, Person = goes }).Insert(new Member { Room = room, Person = stays }));
+            await Say(home, goes, "erased");
+            await cluster.BaseBackup(cancel);
+
+            // The log brings this back, which the base backup has not.
+            await Say(home, stays, "kept");
+            await cluster.Mark("then", cancel);
+            await Say(home, stays, "lost");
+            Assert.Null(await home.EraseSubject(goes, _ => { }, cancel));
+            await unit.Housekeeping.Purge(cancel);
+            end = await home.Store.Feed.End(cancel);
+        }
+
+        await cluster.Recover("then", cancel);
+        await StoreUpkeep.Restored(store, cancel);
+        Assert.All(await StoreUpkeep.Check(options, TestJson.Catalogue(), cancel), condition => Assert.True(condition is { Fault: null, Pending.Count: 0 }, condition.ToString()));
+        await using (var unit = await ScaleUnit.Open(options, TestJson.Catalogue(), TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, cancel))
+        {
+            var home = await unit.Administration.Add(id, cancel);
+            Assert.Null(await home.FindSubject(name, cancel));
+            Assert.Empty(await unit.KeyStore.Find([KeyName.Of(goes)], cancel));
+            await unit.Housekeeping.Purge(cancel);
+            var lines = await home.Store.Range<Line>(room).Open(cancel);
+            Assert.Equal(2, lines.Count);
+            Assert.NotNull(lines[0].ErasedOn);
+            Assert.Equal("kept", lines[1].Text);
+            Assert.NotEqual(end.Epoch, (await home.Store.Feed.End(cancel)).Epoch);
+        }
+
+        async Task Do(Home home, Action<Batch> build) => Assert.Null((await home.Store.Commit(build, cancel)).Refused);
+        Task Say(Home home, SubjectRef writer, string text) => Do(home, b => b.Lock(room, Gone).Append(new Line { Room = room, Id = Guid.CreateVersion7(), Writer = writer, Text = text }));
+    }
+
+    private static PostgresAddress Address(string connection) => PostgresAddress.TryParse(connection, out var address, out var fault) ? address : throw new InvalidOperationException(fault);
+}
+
 /// <summary>
 /// What was erased after a backup stays erased whichever database is put back; everyone else's messages of that time are there. Written once; each engine
 /// says how its backups are taken and put back.
