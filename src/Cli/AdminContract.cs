@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Domicile.Storage;
 
 namespace Domicile.Cli;
 
@@ -116,6 +117,15 @@ internal sealed record ViolationReply(string Kind, string Key, string Fault, str
 /// <summary>What <c>doctor --json</c> prints.</summary>
 internal sealed record DoctorReply(string DataDirectory, IReadOnlyList<Doctor.Finding> Checks, int Warnings, int Failed);
 
+/// <summary>What <c>store check --json</c> and <c>store migrate --json</c> print.</summary>
+internal sealed record StoresReply(IReadOnlyList<StoreCondition> Databases, int Wrong, int Pending);
+
+/// <summary>What was put back, or told of it.</summary>
+internal sealed record RestoredReply(IReadOnlyList<string> Restored);
+
+/// <summary>A backup that was taken.</summary>
+internal sealed record BackupReply(string Directory, string Database, DateTimeOffset TakenOn, IReadOnlyList<BackupFile> Files);
+
 /// <summary>How these records are read and written.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
@@ -145,6 +155,9 @@ internal sealed record DoctorReply(string DataDirectory, IReadOnlyList<Doctor.Fi
 [JsonSerializable(typeof(VerificationRequest))]
 [JsonSerializable(typeof(IReadOnlyList<VerificationReply>))]
 [JsonSerializable(typeof(DoctorReply))]
+[JsonSerializable(typeof(StoresReply))]
+[JsonSerializable(typeof(RestoredReply))]
+[JsonSerializable(typeof(IReadOnlyList<BackupReply>))]
 internal sealed partial class AdminJson : JsonSerializerContext
 {
     private static AdminJson? readable;

@@ -146,7 +146,7 @@ public sealed class Node : IAsyncDisposable
         }
     }
 
-    private static IEnumerable<ScaleUnitOptions> DevelopmentUnits(string directory, string? postgresFile)
+    internal static IEnumerable<ScaleUnitOptions> DevelopmentUnits(string directory, string? postgresFile)
     {
         var postgres = postgresFile is null ? null : PostgresOptions.ReadFile(postgresFile);
         return DevelopmentGeographies.Select(Geography.Parse).Select(geography => new ScaleUnitOptions(geography, Path.Combine(directory, geography.Slug))
@@ -288,7 +288,7 @@ public sealed class Node : IAsyncDisposable
         }
     }
 
-    private static IEnumerable<KeyValuePair<string, string>> Variables() =>
+    internal static IEnumerable<KeyValuePair<string, string>> Variables() =>
         Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Select(pair => KeyValuePair.Create((string)pair.Key, (string?)pair.Value ?? ""));
 
     private static void MakeDirectory(string directory) =>

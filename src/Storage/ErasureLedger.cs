@@ -13,20 +13,23 @@ internal sealed class ErasureLedger : IDisposable
     private readonly Lock _lock = new();
     private readonly FileStream _file;
 
-    private ErasureLedger(FileStream file, IReadOnlyList<KeyName> entries)
+    private ErasureLedger(FileStream file, IReadOnlyList<LedgerFile> files)
     {
         _file = file;
-        Entries = entries;
+        Files = files;
     }
 
+    /// <summary>What each file held as the ledger was opened.</summary>
+    public IReadOnlyList<LedgerFile> Files { get; }
+
     /// <summary>The keys that were destroyed according to the ledger as it was opened.</summary>
-    public IReadOnlyList<KeyName> Entries { get; }
+    public IReadOnlyList<KeyName> Entries => [.. Files.SelectMany(file => file.Lines).Select(line => line.Name)];
 
     /// <summary>Opens the ledger that one node writes.</summary>
     public static ErasureLedger Open(string path)
     {
-        var (entries, whole) = Read(path);
-        return new ErasureLedger(Append(path, whole), entries);
+        var (lines, whole) = Read(path);
+        return new ErasureLedger(Append(path, whole), [new LedgerFile(Path.GetFileName(path), lines)]);
     }
 
     /// <summary>
@@ -44,7 +47,7 @@ internal sealed class ErasureLedger : IDisposable
         var file = Append(own, Read(own).Whole);
         try
         {
-            return new ErasureLedger(file, [.. Directory.EnumerateFiles(directory, "*.ledger").Order(StringComparer.Ordinal).SelectMany(path => Read(path).Entries)]);
+            return new ErasureLedger(file, [.. Directory.EnumerateFiles(directory, "*.ledger").Order(StringComparer.Ordinal).Select(path => new LedgerFile(Path.GetFileName(path), Read(path).Lines))]);
         }
         catch
         {
@@ -61,7 +64,7 @@ internal sealed class ErasureLedger : IDisposable
         return file;
     }
 
-    private static (List<KeyName> Entries, long Whole) Read(string path)
+    private static (List<LedgerLine> Lines, long Whole) Read(string path)
     {
         if (!File.Exists(path))
         {
@@ -89,11 +92,21 @@ internal sealed class ErasureLedger : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    private static KeyName Parse(string line)
+    private static LedgerLine Parse(string line)
     {
         var parts = line.Split(' ');
-        return parts.Length == 3 && long.TryParse(parts[2], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var id)
-            ? new KeyName(parts[1], id)
+        return parts.Length == 3
+            && DateTimeOffset.TryParseExact(parts[0], "yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+            && long.TryParse(parts[2], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var id)
+            ? new LedgerLine(new KeyName(parts[1], id), at)
             : throw new InvalidDataException("The erasure ledger is damaged. Put it back from where it is kept; without it a restore could bring erased people back.");
     }
 }
+
+/// <summary>A file of the erasure ledger, as it was read.</summary>
+/// <param name="Name">The file's name; no other file ever has it.</param>
+/// <param name="Lines">Its lines; it only ever grows at its end.</param>
+internal sealed record LedgerFile(string Name, IReadOnlyList<LedgerLine> Lines);
+
+/// <summary>A key that was destroyed, and when.</summary>
+internal readonly record struct LedgerLine(KeyName Name, DateTimeOffset At);

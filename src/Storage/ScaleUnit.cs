@@ -251,36 +251,56 @@ public sealed class ScaleUnit : IAsyncDisposable
 
     private static async Task OpenPostgres(Parts parts, ScaleUnitOptions options, PostgresStore postgres, Catalogue catalogue, TimeProvider clock, CancellationToken cancel)
     {
-        var (rootKey, keys) = (RootKeyOf(options), parts.Keep(PostgresDatabase.Of(postgres.Keys, postgres.Connections)));
-        try
-        {
-            // The first node of an empty geography makes the root key; the others are given the same file. One after the other, so that no two make one.
-            (parts.Provider, var keyStore) = await keys.Exclusive(
-                PostgresLocks.RootKey,
-                async cancel =>
-                {
-                    var provider = parts.Keep(!File.Exists(rootKey) && await PostgresKeyStore.IsUnclaimed(keys.Source, cancel)
-                        ? FileKeyProvider.Create(rootKey, options.Geography, clock)
-                        : FileKeyProvider.Open(rootKey, options.Geography, clock));
-                    return (provider, await PostgresKeyStore.Open(keys.Source, options.Geography, provider.CheckValue, TimeProvider.System, cancel));
-                },
-                cancel);
-            parts.KeyStore = parts.Keep(keyStore);
-        }
-        catch (Exception fault) when (PostgresFault.IsUnavailable(fault) && !cancel.IsCancellationRequested)
-        {
-            throw PostgresFault.Unavailable(fault);
-        }
-
+        var keys = parts.Keep(PostgresDatabase.Of(postgres.Keys, postgres.Connections));
+        (parts.Provider, var keyStore) = await OpenPostgresKeys(keys, options, clock, cancel);
+        parts.Keep(parts.Provider);
+        parts.KeyStore = parts.Keep(keyStore);
         parts.Ledger = parts.Keep(ErasureLedger.OpenShared(postgres.ErasureLedger, NodeName(options.Directory)));
         var engine = parts.Keep(await PostgresStoreEngine.Open(postgres.Data, postgres.Connections, catalogue, options.Geography, clock, cancel));
         parts.Engine = engine;
         parts.Start = engine.Start;
     }
 
-    private static string RootKeyOf(ScaleUnitOptions options) => options.RootKeyFile ?? Path.Combine(options.Directory, "root.key");
+    /// <summary>The first node of an empty geography makes the root key; the others are given the same file. One after the other, so that no two make one.</summary>
+    private static async Task<(FileKeyProvider Provider, PostgresKeyStore Keys)> OpenPostgresKeys(PostgresDatabase keys, ScaleUnitOptions options, TimeProvider clock, CancellationToken cancel)
+    {
+        var rootKey = RootKeyOf(options);
+        return await keys.Use(
+            (keys, cancel) => keys.Exclusive(
+                PostgresLocks.RootKey,
+                async cancel =>
+                {
+                    var provider = !File.Exists(rootKey) && await PostgresKeyStore.IsUnclaimed(keys.Source, cancel)
+                        ? FileKeyProvider.Create(rootKey, options.Geography, clock)
+                        : FileKeyProvider.Open(rootKey, options.Geography, clock);
+                    try
+                    {
+                        return (provider, await PostgresKeyStore.Open(keys.Source, options.Geography, provider.CheckValue, TimeProvider.System, cancel));
+                    }
+                    catch
+                    {
+                        provider.Dispose();
+                        throw;
+                    }
+                },
+                cancel),
+            cancel);
+    }
 
-    private static string LedgerOf(ScaleUnitOptions options) => Path.Combine(options.Directory, "erasure.ledger");
+    /// <summary>Brings the databases to the catalogue, as a start does, without being a node.</summary>
+    internal static async Task PreparePostgres(ScaleUnitOptions options, PostgresStore postgres, Catalogue catalogue, CancellationToken cancel)
+    {
+        await using var keys = PostgresDatabase.Of(postgres.Keys, postgres.Connections);
+        var (provider, keyStore) = await OpenPostgresKeys(keys, options, TimeProvider.System, cancel);
+        provider.Dispose();
+        await keyStore.DisposeAsync();
+        await using var data = PostgresDatabase.Of(postgres.Data, postgres.Connections);
+        await data.Use((data, cancel) => PostgresSchema.Prepare(data, catalogue, options.Geography, cancel), cancel);
+    }
+
+    internal static string RootKeyOf(ScaleUnitOptions options) => options.RootKeyFile ?? Path.Combine(options.Directory, "root.key");
+
+    internal static string LedgerOf(ScaleUnitOptions options) => Path.Combine(options.Directory, "erasure.ledger");
 
     /// <summary>The node's name, made at its first start and kept in its directory: no other node has it, ever.</summary>
     private static string NodeName(string directory)
@@ -332,7 +352,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         Subjects.ForgetAll();
     }
 
-    private static FileStream TakeLock(string directory)
+    internal static FileStream TakeLock(string directory)
     {
         try
         {
@@ -394,7 +414,7 @@ public sealed class ScaleUnit : IAsyncDisposable
             throw new InvalidDataException($"The key store in {Options.Directory} does not open under the root key. Put back the root key file and the key store that belong together.", stranger);
         }
 
-        // After a restore of the key store: whoever was erased since stays erased.
+        // After a restore of the key store: whoever was erased since stays erased. After one of the data: what is left of them goes again.
         foreach (var names in _parts.Ledger.Entries.Chunk(NamesInPiece))
         {
             if (await Existing(names, cancel) is { Count: > 0 } existing)
@@ -403,8 +423,30 @@ public sealed class ScaleUnit : IAsyncDisposable
             }
         }
 
+        await TakeLedger(cancel);
         await EnsureKey(0, IndexKey, cancel);
         await EnsureKey(0, SigningKey, cancel);
         await EnsureKey(0, KeyName.OfResource(0), cancel);
+    }
+
+    /// <summary>
+    /// The data knows how far it has read the ledger, and a backup knows less: so what was erased since is found whoever restored it, and a start that
+    /// follows on a stop reads only what came last.
+    /// </summary>
+    private async Task TakeLedger(CancellationToken cancel)
+    {
+        foreach (var file in _parts.Ledger.Files)
+        {
+            var seen = await Engine.LedgerSeen(file.Name, cancel);
+
+            // Of a file that is shorter than it was, an older copy was put back.
+            foreach (var lines in file.Lines.Skip(seen > file.Lines.Count ? 0 : (int)seen).Chunk(NamesInPiece))
+            {
+                seen = seen > file.Lines.Count ? lines.Length : seen + lines.Length;
+                await Engine.TakeLedger(file.Name, lines, seen, cancel);
+            }
+        }
+
+        await Engine.ReserveNumbers(await KeyStore.LastResource(cancel), cancel);
     }
 }

@@ -16,7 +16,10 @@ internal sealed class Wire : IDisposable
     private readonly string authorityFile;
     private readonly HttpClient http;
 
-    public Wire(DemoResource resource, string authorityFile)
+    /// <param name="resource">The resource.</param>
+    /// <param name="authorityFile">The only authority that is trusted.</param>
+    /// <param name="connect">Makes connections when the resource's host is known to no name service.</param>
+    public Wire(DemoResource resource, string authorityFile, Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>>? connect = null)
     {
         Resource = resource;
         this.authorityFile = authorityFile;
@@ -25,6 +28,7 @@ internal sealed class Wire : IDisposable
             AllowAutoRedirect = false,
             UseCookies = false,
             UseProxy = false,
+            ConnectCallback = connect,
             SslOptions = new() { CertificateChainPolicy = DemoResource.Trusting(authorityFile) },
         })
         {
@@ -35,7 +39,7 @@ internal sealed class Wire : IDisposable
     public DemoResource Resource { get; }
 
     /// <summary>Host and port as a client puts them into the Host header.</summary>
-    public string Authority => $"{Resource.Host}:{Resource.Port}";
+    public string Authority => new Uri(Resource.Endpoint).Authority;
 
     public void Dispose() => http.Dispose();
 

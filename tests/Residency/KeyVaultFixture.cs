@@ -236,6 +236,8 @@ internal sealed class FailingStore(IKeyStore inner, Failing failing) : IKeyStore
 
     public Task<IReadOnlyList<KeyName>> OfResource(long resource, CancellationToken cancel) => inner.OfResource(resource, cancel);
 
+    public Task<long> LastResource(CancellationToken cancel) => inner.LastResource(cancel);
+
     public async Task Apply(IReadOnlyList<KeyStoreChange> changes, CancellationToken cancel)
     {
         if (BeforeApply is { } before)

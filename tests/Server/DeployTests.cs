@@ -70,7 +70,7 @@ public sealed class DeployTests(ProductionServer server) : IClassFixture<Product
     }
 
     /// <summary>The real HAProxy, which ends when the pipe to its guard does.</summary>
-    private sealed class Haproxy(Process guard) : IAsyncDisposable
+    internal sealed class Haproxy(Process guard) : IAsyncDisposable
     {
         private const string Guard = """
             "$@" </dev/null & proxy=$!

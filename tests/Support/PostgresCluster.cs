@@ -63,6 +63,10 @@ internal sealed class PostgresCluster : IAsyncDisposable
     /// <summary>The files of the databases and of the log that is written ahead.</summary>
     public string Data => Path.Combine(_directory, "data");
 
+    private string Base => Path.Combine(_directory, "base");
+
+    private string Archive => Path.Combine(_directory, "archive");
+
     /// <summary>
     /// The cluster that tests share: started when the first asks, and there until the last is done. Nobody pulls its plug, so it flushes nothing: making a
     /// database for each test would cost more than the tests.
@@ -90,6 +94,44 @@ internal sealed class PostgresCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>From now on the log is kept in a directory, piece by piece, so that the server can be brought to any later moment.</summary>
+    public async Task ArchiveLog(CancellationToken cancel)
+    {
+        Directory.CreateDirectory(Archive);
+        if (IsRoot)
+        {
+            await Run("chown", [Superuser, Archive], cancel);
+        }
+
+        await Stop();
+        await File.AppendAllTextAsync(Path.Combine(Data, "postgresql.conf"), $"archive_mode = on\narchive_command = 'test ! -f {Archive}/%f && cp %p {Archive}/%f'\n", cancel);
+        await StartAgain(cancel);
+    }
+
+    /// <summary>Copies the whole running cluster, with pg_basebackup.</summary>
+    public Task BaseBackup(CancellationToken cancel) =>
+        Tool("pg_basebackup", Connection("postgres", Superuser, _superuserPassword), [$"--pgdata={Base}", "--checkpoint=fast", "--wal-method=none", "--no-manifest"], cancel, asItsUser: true);
+
+    /// <summary>A moment to come back to, by name.</summary>
+    public Task Mark(string name, CancellationToken cancel) => Execute($"SELECT pg_create_restore_point('{name}')", cancel);
+
+    /// <summary>Replaces the cluster by the base backup, brought forward by the archived log to the moment of that name.</summary>
+    public async Task Recover(string to, CancellationToken cancel)
+    {
+        await Execute("SELECT pg_switch_wal()", cancel);
+        await Stop();
+        await Run("rm", ["-rf", Data], cancel);
+        await Run("mv", [Base, Data], cancel);
+        await File.AppendAllTextAsync(Path.Combine(Data, "postgresql.conf"), $"restore_command = 'cp {Archive}/%f %p'\nrecovery_target_name = '{to}'\nrecovery_target_action = 'promote'\n", cancel);
+        await File.WriteAllTextAsync(Path.Combine(Data, "recovery.signal"), "", cancel);
+        if (IsRoot)
+        {
+            await Run("chown", [Superuser, Path.Combine(Data, "recovery.signal")], cancel);
+        }
+
+        await StartAgain(cancel);
+    }
+
     /// <summary>A new, empty database that belongs to <see cref="Role"/>.</summary>
     /// <param name="name">The beginning of its name, in small letters.</param>
     /// <param name="cancel">Ends the wait.</param>
@@ -112,6 +154,39 @@ internal sealed class PostgresCluster : IAsyncDisposable
     /// <summary>Removes a database, whoever is connected to it.</summary>
     public Task DropDatabase(string connection, CancellationToken cancel) =>
         Execute($"DROP DATABASE IF EXISTS {new NpgsqlConnectionStringBuilder(connection).Database} WITH (FORCE)", cancel);
+
+    /// <summary>Writes a database into a file with pg_dump, as the role that owns it.</summary>
+    public static Task Dump(string connection, string file, CancellationToken cancel) =>
+        Tool("pg_dump", connection, ["--format=custom", $"--file={file}"], cancel);
+
+    /// <summary>Replaces a database by what pg_dump wrote, with pg_restore.</summary>
+    public async Task RestoreDump(string file, string connection, CancellationToken cancel)
+    {
+        await DropDatabase(connection, cancel);
+        var database = new NpgsqlConnectionStringBuilder(connection).Database;
+        await Execute($"CREATE DATABASE {database} OWNER {Role} TEMPLATE template0", cancel);
+        await Execute($"REVOKE ALL ON DATABASE {database} FROM PUBLIC", cancel);
+        await Tool("pg_restore", connection, ["--exit-on-error", "--no-owner", $"--dbname={database}", file], cancel);
+    }
+
+    private static async Task Tool(string program, string connection, string[] arguments, CancellationToken cancel, bool asItsUser = false)
+    {
+        var to = new NpgsqlConnectionStringBuilder(connection);
+        string[] line = asItsUser ? AsItsUser([Program(program), .. arguments]) : [Program(program), .. arguments];
+        var start = new ProcessStartInfo(line[0], line[1..]) { RedirectStandardError = true, WorkingDirectory = "/" };
+        foreach (var (name, value) in ((string, string)[])[("PGHOST", to.Host!), ("PGPORT", $"{to.Port}"), ("PGDATABASE", to.Database!), ("PGUSER", to.Username!), ("PGPASSWORD", to.Password!)])
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = Process.Start(start)!;
+        var said = await process.StandardError.ReadToEndAsync(cancel);
+        await process.WaitForExitAsync(cancel);
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {said}");
+        }
+    }
 
     /// <summary>Starts the server that was stopped or killed, on the same port, and waits until it takes connections.</summary>
     public async Task StartAgain(CancellationToken cancel)

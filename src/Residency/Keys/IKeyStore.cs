@@ -33,6 +33,9 @@ public interface IKeyStore
     /// <summary>The names of every key of a resource.</summary>
     Task<IReadOnlyList<KeyName>> OfResource(long resource, CancellationToken cancel);
 
+    /// <summary>The highest number of a resource that has a key; 0 when none has.</summary>
+    Task<long> LastResource(CancellationToken cancel);
+
     /// <summary>Changes the store, all or nothing, durable when it returns.</summary>
     /// <exception cref="KeyExistsException">A key or an identifier that is added exists already, or a key of that name was destroyed; nothing was changed.</exception>
     /// <exception cref="BucketMovedException">

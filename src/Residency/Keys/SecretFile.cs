@@ -70,6 +70,9 @@ public static class SecretFile
         }
     }
 
+    /// <summary>Makes the names of a file's directory durable, after files were renamed or removed in it.</summary>
+    public static void FlushDirectoryOf(string path) => FlushDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+
     private static void Overwrite(FileStream file)
     {
         file.Write(new byte[file.Length]);

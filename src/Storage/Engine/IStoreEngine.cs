@@ -84,6 +84,19 @@ internal interface IStoreEngine : IBlobRows, IAsyncDisposable
     /// <returns>Whether nothing is left and the purge itself is forgotten.</returns>
     Task<bool> ContinuePurge(Purge purge, int take, CancellationToken cancel);
 
+    /// <summary>How many lines of a file of the erasure ledger this database knows.</summary>
+    ValueTask<long> LedgerSeen(string file, CancellationToken cancel);
+
+    /// <summary>
+    /// Takes lines of the erasure ledger in: what they name and what still has rows here, because the database is older than the ledger, is to be removed
+    /// again. Durable in one piece, with the number of lines that are known.
+    /// </summary>
+    /// <returns>How many removals began.</returns>
+    Task<int> TakeLedger(string file, IReadOnlyList<LedgerLine> lines, long seen, CancellationToken cancel);
+
+    /// <summary>Numbers of resources up to this one are not given any more: an older database may not know that they were.</summary>
+    Task ReserveNumbers(long upTo, CancellationToken cancel);
+
     /// <summary>Keys of rows whose time has come.</summary>
     ValueTask<List<(long Resource, ColumnValue[] Key)>> Expired(RecordKind kind, DateTimeOffset now, int take, CancellationToken cancel);
 

@@ -54,10 +54,26 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         }
         finally
         {
-            // The connection is closed, and the lock goes with it, even when it is broken.
-            NpgsqlConnection.ClearPool(connection);
+            CloseSessions();
         }
     }
+
+    /// <summary>Does work once.</summary>
+    /// <exception cref="StoreUnavailableException">The database does not serve.</exception>
+    public async Task<T> Use<T>(Func<PostgresDatabase, CancellationToken, Task<T>> work, CancellationToken cancel)
+    {
+        try
+        {
+            return await work(this, cancel);
+        }
+        catch (Exception fault) when (PostgresFault.IsUnavailable(fault) && !cancel.IsCancellationRequested)
+        {
+            throw PostgresFault.Unavailable(fault);
+        }
+    }
+
+    /// <summary>Closes every session of the pool, those in use as they are given back: what a session holds, such as an advisory lock, ends with it, even when it is broken.</summary>
+    public void CloseSessions() => _source.Clear();
 
     /// <summary>A connection of its own, from the pool.</summary>
     public ValueTask<NpgsqlConnection> Open(CancellationToken cancel) => _source.OpenConnectionAsync(cancel);

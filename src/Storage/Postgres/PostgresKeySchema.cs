@@ -44,6 +44,35 @@ internal static class PostgresKeySchema
         return await root.ExecuteScalarAsync(cancel) is 0L;
     }
 
+    /// <summary>Compares a key store with what a start expects, and changes nothing.</summary>
+    /// <param name="connection">The database.</param>
+    /// <param name="geography">Whose keys they should be.</param>
+    /// <param name="rootCheck">Tells the root key from others; null when there is no root key.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <returns>What a start would do.</returns>
+    /// <exception cref="SchemaMismatchException">A start would be refused.</exception>
+    public static async Task<IReadOnlyList<string>> Pending(NpgsqlConnection connection, Geography geography, string? rootCheck, CancellationToken cancel)
+    {
+        if (await IsUnclaimed(connection, cancel))
+        {
+            return [.. rootCheck is null ? (string[])["make the root key"] : [], "make every table: the key store is empty"];
+        }
+
+        await Expect("schema", Version, "It was made by another version of this program.");
+        await Expect("geography", geography.Name, $"It is not of {geography.Name}.");
+        await Expect("root", rootCheck, rootCheck is null ? "Its root key file is missing. Put it back from where it is kept." : "It was made under another root key than the one that was given.");
+        return [];
+
+        async Task Expect(string name, string? expected, string otherwise)
+        {
+            await using var read = new NpgsqlCommand("SELECT value FROM setting WHERE name = $1", connection) { Parameters = { new NpgsqlParameter<string> { TypedValue = name } } };
+            if (await read.ExecuteScalarAsync(cancel) as string != expected)
+            {
+                throw Unusable(connection, otherwise);
+            }
+        }
+    }
+
     /// <summary>Makes what is missing, and checks that the store is of this geography, this root key and this program.</summary>
     /// <exception cref="SchemaMismatchException">It is not.</exception>
     public static async Task Prepare(NpgsqlConnection connection, Geography geography, string rootCheck, CancellationToken cancel)
@@ -68,8 +97,11 @@ internal static class PostgresKeySchema
             };
             if ((string?)await remember.ExecuteScalarAsync(cancel) != expected)
             {
-                throw new SchemaMismatchException($"The key store in the database {connection.Database} cannot be used. {otherwise}");
+                throw Unusable(connection, otherwise);
             }
         }
     }
+
+    private static SchemaMismatchException Unusable(NpgsqlConnection connection, string otherwise) =>
+        new($"The key store in the database {connection.Database} cannot be used. {otherwise}");
 }

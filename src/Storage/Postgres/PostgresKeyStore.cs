@@ -136,6 +136,9 @@ internal sealed class PostgresKeyStore : IKeyStore, IAsyncDisposable
             static row => new KeyName(row.GetString(0), row.GetInt64(1)),
             cancel);
 
+    public async Task<long> LastResource(CancellationToken cancel) =>
+        (await Read("SELECT coalesce(max(resource), 0) FROM key", [], static row => row.GetInt64(0), cancel))[0];
+
     /// <inheritdoc/>
     /// <exception cref="StoreUnavailableException">The database did not come back in time. The change may have been made.</exception>
     public async Task Apply(IReadOnlyList<KeyStoreChange> changes, CancellationToken cancel)

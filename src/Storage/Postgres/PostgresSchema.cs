@@ -33,7 +33,7 @@ internal static class PostgresSchema
     /// <summary>What the engine itself keeps, for the inventory: table and purpose. None of it is personal.</summary>
     public static IReadOnlyList<(string Table, string Purpose)> Describe() =>
     [
-        ("engine_setting", "format of the database, its geography, the epoch of its feed and how far it was trimmed"),
+        ("engine_setting", "format of the database, its geography, the epoch of its feed, how far that was trimmed, how far it has read each file of the erasure ledger"),
         ("engine_kind", "names and columns of the kinds of record"),
         ("engine_resource", "ids of resources and their numbers"),
         ("engine_feed", "which record changed when: kind, key, version; never content; trimmed after the feed's horizon"),
@@ -73,8 +73,7 @@ internal static class PostgresSchema
         }
         finally
         {
-            // The connection goes, and the lock with it, even when it is broken.
-            NpgsqlConnection.ClearPool(connection);
+            database.CloseSessions();
         }
     }
 
@@ -111,6 +110,32 @@ internal static class PostgresSchema
 
         return pending;
     }
+
+    /// <summary>
+    /// Makes a database that was put back from a backup ready for nodes, in one transaction: a new epoch of the feed, no leases of before. Done twice, it has
+    /// readers begin anew twice.
+    /// </summary>
+    /// <exception cref="DatabaseInUseException">Nodes are connected, which would go on with what they knew before.</exception>
+    public static Task<bool> Restored(PostgresDatabase database, CancellationToken cancel) =>
+        database.Transaction(
+            async (connection, cancel) =>
+            {
+                const string Others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'domicile' AND pid <> pg_backend_pid()";
+                if (await Number(connection, Others, cancel) is > 0 and var nodes)
+                {
+                    throw new DatabaseInUseException(connection.Database, nodes);
+                }
+
+                if (await Number(connection, "SELECT count(*) FROM pg_class WHERE oid = to_regclass('engine_setting')", cancel) == 0)
+                {
+                    throw new SchemaMismatchException($"The PostgreSQL database {connection.Database} is empty. Put the backup back first.");
+                }
+
+                await BeginEpoch(connection, cancel);
+                await Run(connection, "DELETE FROM engine_lease", cancel);
+                return true;
+            },
+            cancel).AsTask();
 
     /// <summary>Has every reader of the feed begin anew: after a restore, positions of before mean nothing.</summary>
     public static async Task BeginEpoch(NpgsqlConnection connection, CancellationToken cancel)

@@ -251,6 +251,14 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             async (connection, cancel) =>
             {
                 await using var batch = connection.CreateBatch();
+
+                // First, because it gives the transaction its id, which readers of the feed rely on to be older than its position.
+                var purge = new NpgsqlBatchCommand(PostgresPurge.Insert);
+                purge.Add(resource);
+                purge.Add(kind is null ? 0 : _tables[kind].Number);
+                purge.Add(key);
+                purge.Add(since.ToUnixTimeMilliseconds());
+                batch.BatchCommands.Add(purge);
                 if (kind is null && key == 0)
                 {
                     // Its number is never given again, so whoever makes a resource of the same id meanwhile gets a new one, with keys of its own.
@@ -262,17 +270,19 @@ internal sealed class PostgresStoreEngine : IStoreEngine
                     batch.BatchCommands.Add(told);
                 }
 
-                var purge = new NpgsqlBatchCommand(PostgresPurge.Insert);
-                purge.Add(resource);
-                purge.Add(kind is null ? 0 : _tables[kind].Number);
-                purge.Add(key);
-                purge.Add(since.ToUnixTimeMilliseconds());
-                batch.BatchCommands.Add(purge);
                 return await batch.ExecuteNonQueryAsync(cancel);
             },
             cancel);
         _signals.Wake();
     }
+
+    public ValueTask<long> LedgerSeen(string file, CancellationToken cancel) => _database.Read((connection, cancel) => PostgresLedger.Seen(connection, file, cancel), cancel);
+
+    public async Task<int> TakeLedger(string file, IReadOnlyList<LedgerLine> lines, long seen, CancellationToken cancel) =>
+        await _database.Transaction((connection, cancel) => new PostgresLedger(connection, _tables).Take(file, lines, seen, cancel), cancel);
+
+    public async Task ReserveNumbers(long upTo, CancellationToken cancel) =>
+        await _database.Repeatable((connection, cancel) => PostgresLedger.ReserveNumbers(connection, upTo, cancel), cancel);
 
     public async ValueTask<IReadOnlyList<Purge>> Purges(int take, CancellationToken cancel)
     {

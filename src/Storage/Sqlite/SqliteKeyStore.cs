@@ -32,6 +32,42 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
         ("destroyed", "which keys are gone, and since when"),
     ];
 
+    /// <summary>Compares a key store with the root key, and changes nothing.</summary>
+    /// <returns>What a start would do.</returns>
+    /// <exception cref="SchemaMismatchException">A start would be refused.</exception>
+    public static IReadOnlyList<string> Pending(SqliteSession session, Geography geography, IKeyProvider provider)
+    {
+        if (session.Number("SELECT count(*) FROM sqlite_master WHERE name = 'setting'") == 0)
+        {
+            return ["make every table: the key store is empty"];
+        }
+
+        Expect("geography", geography.Slug, $"It belongs to another geography than {geography}.");
+        Expect("root", provider.CheckValue, "It was made under another root key than the one that was given.");
+        var epochs = session.Prepare("SELECT DISTINCT epoch FROM bucket");
+        while (epochs.Step())
+        {
+            if (!provider.Epochs.Contains((int)epochs.Number(0)))
+            {
+                epochs.Reset();
+                throw Unusable(session, "It is older than the oldest epoch in the root key file: what it held was meant to be gone by now. Use a younger copy.");
+            }
+        }
+
+        return [];
+
+        void Expect(string name, string expected, string otherwise)
+        {
+            var row = session.Prepare("SELECT value FROM setting WHERE name = ?1").Bind(1, name);
+            var isAsExpected = row.Step() && row.Text(0) == expected;
+            row.Reset();
+            if (!isAsExpected)
+            {
+                throw Unusable(session, otherwise);
+            }
+        }
+    }
+
     public bool IsShared => false;
 
     public async Task<IReadOnlyList<StoredBucket>> Buckets(CancellationToken cancel) =>
@@ -188,6 +224,9 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
             },
             resource,
             cancel);
+
+    public async Task<long> LastResource(CancellationToken cancel) =>
+        await _readers.Read(static (session, _) => session.Number("SELECT coalesce(max(resource), 0) FROM key"), 0, cancel);
 
     /// <inheritdoc/>
     public async Task Apply(IReadOnlyList<KeyStoreChange> changes, CancellationToken cancel)
@@ -402,7 +441,10 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
         row.Reset();
         if (found != expected)
         {
-            throw new SchemaMismatchException($"The key store {session.Connection.DataSource} cannot be used. {otherwise}");
+            throw Unusable(session, otherwise);
         }
     }
+
+    private static SchemaMismatchException Unusable(SqliteSession session, string otherwise) =>
+        new($"The key store {session.Connection.DataSource} cannot be used. {otherwise}");
 }

@@ -49,10 +49,47 @@ internal static class SqliteSchema
         }
     }
 
+    /// <summary>Compares the database with the catalogue and changes nothing.</summary>
+    /// <returns>What a start would do, one line each; empty when nothing is to be done.</returns>
+    /// <exception cref="SchemaMismatchException">The database is not for this program.</exception>
+    public static IReadOnlyList<string> Pending(SqliteSession session, Catalogue catalogue, Geography geography)
+    {
+        if (session.Number("SELECT count(*) FROM sqlite_master WHERE name = 'engine_setting'") == 0)
+        {
+            return ["make every table: the database is empty"];
+        }
+
+        Expect(session, "format", Format, "It was written by another version of the program; use that version, or a newer one.");
+        Expect(session, "geography", geography.Slug, $"It belongs to another geography than {geography}; data never moves between geographies.");
+        var known = Known(session);
+        KindColumns.RefuseUnknown(known.Keys, catalogue);
+        var pending = new List<string>();
+        foreach (var kind in catalogue.Kinds)
+        {
+            if (!known.TryGetValue(kind.Name, out var old))
+            {
+                pending.Add($"make the table of {kind.Name}");
+                continue;
+            }
+
+            pending.AddRange(KindColumns.AddedSince(kind, old.Columns).Select(column => $"add the column {column.Name} to {kind.Name}"));
+            var (present, wanted) = (IndexesOn(session, kind), new SqliteTable(kind, old.Number).Indexes());
+            pending.AddRange(wanted.Keys.Except(present).Select(index => $"build the index {index}"));
+            pending.AddRange(present.Except(wanted.Keys).Select(index => $"drop the index {index}"));
+        }
+
+        return pending;
+    }
+
+    /// <summary>Has every reader of the feed begin anew: after a restore, positions of before mean nothing.</summary>
+    public static void BeginEpoch(SqliteSession session) =>
+        session.Prepare("UPDATE engine_setting SET value = ?1 WHERE name = 'epoch'")
+            .Bind(1, SubjectRef.Fresh().Value.ToString(System.Globalization.CultureInfo.InvariantCulture)).Run();
+
     /// <summary>What the engine itself keeps, for the inventory: table and purpose. None of it is personal.</summary>
     public static IReadOnlyList<(string Table, string Purpose)> Describe() =>
     [
-        ("engine_setting", "format of the database, its geography, the epoch of its feed"),
+        ("engine_setting", "format of the database, its geography, the epoch of its feed, how far it has read each file of the erasure ledger"),
         ("engine_kind", "names and columns of the kinds of record"),
         ("engine_resource", "ids of resources and their numbers"),
         ("engine_feed", "which record changed when: kind, key, version; never content; trimmed after the feed's horizon"),
@@ -64,6 +101,13 @@ internal static class SqliteSchema
 
     private static List<SqliteTable> PrepareKinds(SqliteSession session, Catalogue catalogue)
     {
+        var known = Known(session);
+        KindColumns.RefuseUnknown(known.Keys, catalogue);
+        return [.. catalogue.Kinds.Select(kind => known.TryGetValue(kind.Name, out var old) ? Migrate(session, kind, old.Number, old.Columns) : Create(session, kind))];
+    }
+
+    private static Dictionary<string, (long Number, string Columns)> Known(SqliteSession session)
+    {
         var known = new Dictionary<string, (long Number, string Columns)>(StringComparer.Ordinal);
         using (var rows = new SqliteStatement(session.Connection.Handle!, "SELECT number, name, columns FROM engine_kind"))
         {
@@ -73,8 +117,7 @@ internal static class SqliteSchema
             }
         }
 
-        KindColumns.RefuseUnknown(known.Keys, catalogue);
-        return [.. catalogue.Kinds.Select(kind => known.TryGetValue(kind.Name, out var old) ? Migrate(session, kind, old.Number, old.Columns) : Create(session, kind))];
+        return known;
     }
 
     private static SqliteTable Create(SqliteSession session, RecordKind kind)
@@ -119,16 +162,7 @@ internal static class SqliteSchema
 
     private static void MigrateIndexes(SqliteSession session, RecordKind kind, IReadOnlyDictionary<string, string> wanted)
     {
-        var present = new List<string>();
-        using (var rows = new SqliteStatement(session.Connection.Handle!, "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?1 AND name LIKE 'ix\\_%' ESCAPE '\\'"))
-        {
-            rows.Bind(1, kind.Table);
-            while (rows.Step())
-            {
-                present.Add(rows.Text(0));
-            }
-        }
-
+        var present = IndexesOn(session, kind);
         foreach (var name in present.Where(name => !wanted.ContainsKey(name)))
         {
             session.Execute($"DROP INDEX {name}");
@@ -137,6 +171,29 @@ internal static class SqliteSchema
         foreach (var (_, statement) in wanted.Where(index => !present.Contains(index.Key)))
         {
             session.Execute(statement);
+        }
+    }
+
+    private static List<string> IndexesOn(SqliteSession session, RecordKind kind)
+    {
+        var present = new List<string>();
+        using var rows = new SqliteStatement(session.Connection.Handle!, "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?1 AND name LIKE 'ix\\_%' ESCAPE '\\'");
+        rows.Bind(1, kind.Table);
+        while (rows.Step())
+        {
+            present.Add(rows.Text(0));
+        }
+
+        return present;
+    }
+
+    private static void Expect(SqliteSession session, string name, string expected, string otherwise)
+    {
+        using var read = new SqliteStatement(session.Connection.Handle!, "SELECT value FROM engine_setting WHERE name = ?1");
+        read.Bind(1, name);
+        if (!read.Step() || read.Text(0) != expected)
+        {
+            throw new SchemaMismatchException($"The database {session.Connection.DataSource} cannot be used. {otherwise}");
         }
     }
 

@@ -60,6 +60,14 @@ internal sealed class SqliteSession : IDisposable
         return session;
     }
 
+    /// <summary>A connection that copies the database elsewhere. It changes nothing, but may not be told so: SQLite takes the copy for a change.</summary>
+    public static SqliteSession OpenForBackup(string path)
+    {
+        var session = Open(path, readOnly: true);
+        session.Execute("PRAGMA query_only=0");
+        return session;
+    }
+
     /// <summary>The prepared statement of a text. The texts are few and constant.</summary>
     public SqliteStatement Prepare(string sql)
     {

@@ -8,7 +8,7 @@ namespace Domicile.Storage.Sqlite;
 internal sealed class SqliteStoreEngine : IStoreEngine
 {
     private const string AddToFeed = "INSERT INTO engine_feed (at, resource, kind, change, key, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    private const string AddPurge = "INSERT INTO engine_purge (resource, kind, key, since) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    internal const string AddPurge = "INSERT INTO engine_purge (resource, kind, key, since) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     private readonly Dictionary<RecordKind, SqliteTable> _tables;
     private readonly Dictionary<long, SqliteTable> _tablesByNumber;
     private readonly SqliteHeads _heads = new();
@@ -171,6 +171,15 @@ internal sealed class SqliteStoreEngine : IStoreEngine
                 return InsertPurge(session, resource, kind is null ? 0 : _tables[kind].Number, key, since);
             },
             cancel);
+
+    public ValueTask<long> LedgerSeen(string file, CancellationToken cancel) =>
+        _readers.Read(static (session, file) => SqliteLedger.Seen(session, file), file, cancel);
+
+    public Task<int> TakeLedger(string file, IReadOnlyList<LedgerLine> lines, long seen, CancellationToken cancel) =>
+        Write(session => new SqliteLedger(session, _tables).Take(file, lines, seen), cancel);
+
+    public Task ReserveNumbers(long upTo, CancellationToken cancel) =>
+        Write(session => SqliteLedger.ReserveNumbers(session, upTo), cancel);
 
     public ValueTask<IReadOnlyList<Purge>> Purges(int take, CancellationToken cancel) =>
         _readers.Read(
