@@ -19,6 +19,7 @@ public sealed class PostgresFixture : StoreFixture
 
     private readonly Dictionary<string, string> _connections = [];
     private PostgresStore? _databases;
+    private int _nodes;
 
     /// <summary>The connection string of <c>data</c> or <c>keys</c>.</summary>
     public string ConnectionTo(string database) => _connections[database];
@@ -42,21 +43,37 @@ public sealed class PostgresFixture : StoreFixture
     }
 
     /// <summary>A further node of the same scale unit, with a directory of its own.</summary>
-    public Task<ScaleUnit> OpenAnother(string directory, Catalogue catalogue) =>
-        OpenUnit(new ScaleUnitOptions(Europe, directory) { Postgres = Databases, RootKeyFile = Path.Combine(Directory, "root.key") }, catalogue);
+    /// <param name="through">A line to the database that the test can cut, or null.</param>
+    internal Task<ScaleUnit> OpenAnother(Catalogue catalogue, CuttableRelay? through = null)
+    {
+        var databases = through is null ? Databases : new PostgresStore(Through(through, "data"), Through(through, "keys"), Databases.ErasureLedger);
+        var options = new ScaleUnitOptions(Europe, Path.Combine(Directory, $"node-{++_nodes}")) { Postgres = databases, RootKeyFile = Path.Combine(Directory, "root.key") };
+        return OpenUnit(options, catalogue);
+    }
 
-    protected override async Task<ScaleUnit> OpenUnit(Catalogue catalogue)
+    private PostgresAddress Through(CuttableRelay relay, string name) => Parse(new NpgsqlConnectionStringBuilder(_connections[name]) { Port = relay.Port }.ConnectionString);
+
+    private static PostgresAddress Parse(string connection) =>
+        PostgresAddress.TryParse(connection, out var address, out var fault) ? address : throw new InvalidOperationException(fault);
+
+    /// <summary>Makes the databases, and opens nothing yet.</summary>
+    public async Task Prepare()
     {
         var cancel = TestContext.Current.CancellationToken;
         var cluster = await PostgresCluster.Shared(cancel);
+        System.IO.Directory.CreateDirectory(Directory);
         _databases ??= new PostgresStore(await Address(cluster, "data", cancel), await Address(cluster, "keys", cancel), Path.Combine(Directory, "ledgers"));
+    }
+
+    protected override async Task<ScaleUnit> OpenUnit(Catalogue catalogue)
+    {
+        await Prepare();
         return await OpenUnit(Options with { Postgres = _databases }, catalogue);
     }
 
     private async Task<PostgresAddress> Address(PostgresCluster cluster, string name, CancellationToken cancel)
     {
-        var connection = _connections[name] = await cluster.NewDatabase(name, cancel);
-        return PostgresAddress.TryParse(connection, out var address, out var fault) ? address : throw new InvalidOperationException(fault);
+        return Parse(_connections[name] = await cluster.NewDatabase(name, cancel));
     }
 
     private static object? Run(string database, string sql)

@@ -148,8 +148,12 @@ public abstract class StoreTests(StoreFixture fixture) : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
+        await Closing();
         await Fixture.DisposeAsync();
     }
+
+    /// <summary>What a class of tests opened itself is closed before the store is.</summary>
+    protected virtual ValueTask Closing() => ValueTask.CompletedTask;
 
     protected static ColumnValue Text(string text) => ColumnValue.Of(text);
 

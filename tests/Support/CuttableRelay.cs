@@ -31,6 +31,9 @@ internal sealed class CuttableRelay : IAsyncDisposable
     /// <summary>Cuts each connection that sends this text, before the answer to it is passed back; null for none.</summary>
     public void CutAnswersTo(string? text) => _cutAfter = text is null ? null : System.Text.Encoding.ASCII.GetBytes(text);
 
+    /// <summary>Whether nobody gets through any more; connections that are there stay until <see cref="CutAll"/>.</summary>
+    public bool IsDown { get; set; }
+
     /// <summary>Cuts every connection now.</summary>
     public void CutAll()
     {
@@ -57,6 +60,12 @@ internal sealed class CuttableRelay : IAsyncDisposable
             while (true)
             {
                 var client = await _listener.AcceptAsync(_stop.Token);
+                if (IsDown)
+                {
+                    client.Dispose();
+                    continue;
+                }
+
                 _ = Relay(client);
             }
         }
