@@ -87,7 +87,8 @@ public sealed class Feed
             at = new FeedPosition(page.End.Epoch, Math.Max(page.Last, page.Horizon.Number));
             if (page.IsHeldUp || page.Count == 0)
             {
-                await Wait(signal, page.IsHeldUp ? HeldUpPoll : Poll, _clock, cancel);
+                // A gap closes in real time, whatever a test's clock says.
+                await (page.IsHeldUp ? Wait(signal, HeldUpPoll, TimeProvider.System, cancel) : Wait(signal, Poll, _clock, cancel));
             }
         }
     }

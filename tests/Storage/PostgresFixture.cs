@@ -43,6 +43,7 @@ public sealed class PostgresFixture : StoreFixture
     }
 
     /// <summary>A further node of the same scale unit, with a directory of its own.</summary>
+    /// <param name="catalogue">Its kinds.</param>
     /// <param name="through">A line to the database that the test can cut, or null.</param>
     internal Task<ScaleUnit> OpenAnother(Catalogue catalogue, CuttableRelay? through = null)
     {

@@ -144,7 +144,7 @@ public sealed class PostgresNodesTests : StoreTests
                 await Task.Delay(TimeSpan.FromMilliseconds(7), Cancel);
                 await Run(slow, "ROLLBACK");
             }
-        });
+        }, Cancel);
         var acknowledged = new ConcurrentBag<(long Room, Appended Place, long Position)>();
         await Task.WhenAll(Enumerable.Range(0, 24).Select(producer => Task.Run(async () =>
         {
@@ -281,6 +281,7 @@ public sealed class PostgresNodesTests : StoreTests
     }
 
     [Fact]
+    [Trait("length", "full")]
     public async Task A_node_that_is_cut_off_knows_it_within_a_second_refuses_and_comes_back_by_itself()
     {
         await using var relay = new CuttableRelay((await PostgresCluster.Shared(Cancel)).Port);
