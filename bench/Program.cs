@@ -23,6 +23,9 @@ switch (options.Name)
     case "audit":
         await Auditing.Run(options);
         return 0;
+    case "pg-store":
+        await PostgresRecordStore.Run(options);
+        return 0;
     case "micro":
         BenchmarkDotNet.Running.BenchmarkRunner.Run<Domicile.Bench.Micro.HotPath>();
         return 0;
@@ -43,6 +46,8 @@ switch (options.Name)
               read         pages of a long thread, many threads of one user, sends while a thread is removed (--messages 1000000)
               enforcement  what a message costs in seal, membership, authorisation, catalogue and feed
               audit        sends with and without an audit entry each (--producers 1,64,256 --rounds 5 --seconds 4)
+              pg-store     the record store alone on PostgreSQL beside a group commit by hand, on a cluster of its own
+                           (--rounds 2 --seconds 3 --producers 1,16,64,256)
               micro        seal, open, JSON, token, signature, batch, with their allocations
               hold         Domicile under load for a while, for a profiler (--seconds 30 --connections 64)
 

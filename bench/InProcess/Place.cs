@@ -22,11 +22,11 @@ internal sealed class Place : IAsyncDisposable
 
     public Home Home { get; private set; } = null!;
 
-    public static async Task<Place> Open()
+    public static async Task<Place> Open(PostgresStore? postgres = null)
     {
         var place = new Place(null);
         place.Unit = await ScaleUnit.Open(
-            new ScaleUnitOptions(Geography.Parse("Europe"), Path.Combine(place._directory, "unit")), ProductModules.Catalogue(), TimeProvider.System, NullLogger.Instance, CancellationToken.None);
+            new ScaleUnitOptions(Geography.Parse("Europe"), Path.Combine(place._directory, "unit")) { Postgres = postgres }, ProductModules.Catalogue(), TimeProvider.System, NullLogger.Instance, CancellationToken.None);
         place.Home = await place.Unit.Own.Administration!.Add(Guid.NewGuid(), CancellationToken.None);
         return place;
     }

@@ -35,12 +35,13 @@ internal sealed class PostgresCluster : IAsyncDisposable
         """;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
-    private static readonly Lazy<Task<PostgresCluster>> One = new(() => Start(isDurable: false, CancellationToken.None));
+    private static readonly Lazy<Task<PostgresCluster>> One = new(() => Start(isDurable: false, [], CancellationToken.None));
     private readonly string _directory;
     private readonly string _rolePassword;
     private readonly string _superuserPassword;
     private Process? _guard;
     private bool _isDurable;
+    private IReadOnlyList<string> _settings = [];
 
     private PostgresCluster(string directory, string rolePassword, string superuserPassword)
     {
@@ -74,12 +75,16 @@ internal sealed class PostgresCluster : IAsyncDisposable
     public static Task<PostgresCluster> Shared(CancellationToken cancel) => One.Value.WaitAsync(cancel);
 
     /// <summary>A cluster of one's own, to be stopped, killed and started again.</summary>
-    public static Task<PostgresCluster> Start(CancellationToken cancel) => Start(isDurable: true, cancel);
+    public static Task<PostgresCluster> Start(CancellationToken cancel) => Start(isDurable: true, [], cancel);
 
-    private static async Task<PostgresCluster> Start(bool isDurable, CancellationToken cancel)
+    /// <summary>A cluster of one's own with settings of its own, each as <c>name=value</c>.</summary>
+    public static Task<PostgresCluster> Start(IReadOnlyList<string> settings, CancellationToken cancel) => Start(isDurable: true, settings, cancel);
+
+    private static async Task<PostgresCluster> Start(bool isDurable, IReadOnlyList<string> settings, CancellationToken cancel)
     {
         var cluster = await Make();
         cluster._isDurable = isDurable;
+        cluster._settings = settings;
         try
         {
             await Run(["initdb", "--pgdata", cluster.Data, "--username", Superuser, "--pwfile", cluster.PasswordFile(), "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"], cancel);
@@ -282,7 +287,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
     private IEnumerable<string> Settings() =>
     [
         "listen_addresses=127.0.0.1", $"fsync={(_isDurable ? "on" : "off")}", "synchronous_commit=on", "full_page_writes=on", "max_connections=300", "shared_buffers=128MB",
-        "log_min_messages=warning", "log_min_error_statement=panic", "max_wal_size=512MB",
+        "log_min_messages=warning", "log_min_error_statement=panic", "max_wal_size=512MB", .. _settings,
     ];
 
     /// <returns>Whether it takes connections; false when it ended first.</returns>
