@@ -27,7 +27,7 @@ public static class StorageFlows
             [
                 typeof(PostgresAddress), typeof(PostgresDatabase), typeof(PostgresStoreEngine), typeof(PostgresCommitter), typeof(PostgresGroup), typeof(PostgresFeed),
                 typeof(PostgresPurge), typeof(PostgresSchema), typeof(PostgresRows), typeof(PostgresParameters), typeof(PostgresFault), typeof(PostgresSignals),
-                typeof(PostgresBlobRows), typeof(PostgresKeyStore), typeof(PostgresKeyChange), typeof(PostgresKeyRetry), typeof(PostgresKeySchema), typeof(PostgresLedger),
+                typeof(PostgresBlobRows), typeof(PostgresKeyStore), typeof(PostgresKeyChange), typeof(PostgresKeyRetry), typeof(PostgresKeySchema), typeof(PostgresLedger), typeof(StoreUpkeep),
             ],
         },
     ];
