@@ -294,16 +294,22 @@ public abstract class RestoreTests(StoreFixture fixture) : StoreTests(fixture)
 
         // While others write: the backup is of one moment of each database.
         using var enough = new CancellationTokenSource();
-        var writers = Enumerable.Range(0, 4).Select(writer => Task.Run(async () =>
+        using var begun = new CountdownEvent(4);
+        var writers = Enumerable.Range(0, begun.InitialCount).Select(writer => Task.Run(async () =>
         {
             var said = 0;
             for (; !enough.IsCancellationRequested; said++)
             {
                 await Say(room, stays, $"{writer} {said}");
+                if (said == 0)
+                {
+                    begun.Signal();
+                }
             }
 
             return said;
         })).ToList();
+        await Task.Run(() => begun.Wait(Cancel), Cancel);
         await Backup();
         await enough.CancelAsync();
         Assert.All(await Task.WhenAll(writers), said => Assert.True(said > 0));
