@@ -7,11 +7,11 @@ namespace Domicile.Cli;
 /// <summary>The <c>domicile</c> command: what it knows, and how it answers a call that it does not understand.</summary>
 internal static class CommandLine
 {
-    /// <summary>
-    /// How long a command may take to end after SIGINT or SIGTERM before the process ends anyway. The server drains
-    /// within 5 seconds; this is its margin.
-    /// </summary>
+    /// <summary>How long a command may take to end after SIGINT or SIGTERM before the process ends anyway.</summary>
     private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(8);
+
+    /// <summary>The server bounds its own stop, by <c>limits.drain</c>, which is 5 minutes at most.</summary>
+    private static readonly TimeSpan ServerEndsWithin = TimeSpan.FromMinutes(5.5);
 
     /// <summary>Runs one command.</summary>
     /// <returns>One of <see cref="ExitCode"/>.</returns>
@@ -33,7 +33,7 @@ internal static class CommandLine
                     Output = terminal.Output,
                     Error = terminal.Error,
                     EnableDefaultExceptionHandler = false,
-                    ProcessTerminationTimeout = EndsWithin,
+                    ProcessTerminationTimeout = parsed.CommandResult.Command.Name == ServeCommand.Name ? ServerEndsWithin : EndsWithin,
                 },
                 cancel);
         }

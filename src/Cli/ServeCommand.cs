@@ -6,6 +6,8 @@ namespace Domicile.Cli;
 /// <summary><c>domicile serve</c>: hands over to the server.</summary>
 internal static class ServeCommand
 {
+    public const string Name = "serve";
+
     /// <summary>The command.</summary>
     public static Command Describe(CommonOptions options, Terminal terminal)
     {
@@ -22,7 +24,7 @@ internal static class ServeCommand
             Description = "Development on PostgreSQL in place of SQLite: a file with one connection string. With Database=NAME, each geography has the databases NAME_europe and NAME_europe_keys, and so on, which must exist",
         };
         var verb = new Verb(
-            "serve",
+            Name,
             "Starts the server and runs until SIGTERM or Ctrl+C.",
             "serve",
             "serve --data ./data --port 0",

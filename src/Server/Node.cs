@@ -12,10 +12,13 @@ using Microsoft.Extensions.Logging;
 namespace Domicile.Server;
 
 /// <summary>A running server: its geographies, each with its scale unit, and the web server in front of them.</summary>
-public sealed class Node : IAsyncDisposable
+public sealed partial class Node : IAsyncDisposable
 {
     private static readonly string[] DevelopmentGeographies = ["Europe", "United States", "India", "Asia Pacific"];
-    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(2);
+
+    /// <summary>What remains of a stop after the draining. What is not closed by then is as safe as after a crash.</summary>
+    private static readonly TimeSpan CloseLimit = TimeSpan.FromSeconds(1);
+
     private readonly List<ScaleUnit> _units = [];
     private readonly string _directory;
     private readonly TimeProvider _clock;
@@ -26,6 +29,7 @@ public sealed class Node : IAsyncDisposable
     private AdministratorCredential? _credential;
     private ConnectionStringsFile? _connectionStrings;
     private PosixSignalRegistration? _reload;
+    private volatile string _closing = "";
 
     private Node(string directory, TimeProvider clock, ILoggerFactory loggers)
     {
@@ -49,9 +53,7 @@ public sealed class Node : IAsyncDisposable
                 ? await StartProduction(OptionsReader.Read(file, Variables()), output, TimeProvider.System, loggers, cancel)
                 : await StartDevelopment(request, output, TimeProvider.System, loggers, cancel);
             await node._host!.RunUntilStopped(cancel);
-
-            // A stop is over within 5 s whatever happens; what is not closed by then is as safe as after a crash.
-            await Task.WhenAny(node.DisposeAsync().AsTask(), Task.Delay(CloseLimit, CancellationToken.None));
+            await node.Close(loggers.CreateLogger<Node>());
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
@@ -64,6 +66,7 @@ public sealed class Node : IAsyncDisposable
     /// <summary>Drains the web server, then stops the background work and closes the stores.</summary>
     public async ValueTask DisposeAsync()
     {
+        _closing = "the web server";
         _reload?.Dispose();
         if (_host is not null)
         {
@@ -71,19 +74,37 @@ public sealed class Node : IAsyncDisposable
             await _host.DisposeAsync();
         }
 
+        _closing = "connection-strings.json";
         if (_connectionStrings is not null)
         {
             await _connectionStrings.DisposeAsync();
         }
 
+        _closing = "the modules";
         if (_services is not null)
         {
             await _services.DisposeAsync();
         }
 
         _certificates?.Dispose();
-        // At once: each flushes and empties its log, and the waits for the disk add up otherwise.
-        await Task.WhenAll(_units.Select(unit => unit.DisposeAsync().AsTask()));
+
+        // At once, each on a thread of its own: each flushes and empties its log, and the waits for the disk add up otherwise.
+        _closing = "the stores";
+        await Task.WhenAll(_units.Select(unit => Task.Run(() => unit.DisposeAsync().AsTask())));
+    }
+
+    /// <summary>Closes everything, but not for longer than <see cref="CloseLimit"/>: a stop ends whatever is slow to close.</summary>
+    private async Task Close(ILogger log)
+    {
+        // On a thread of its own, so that what blocks its thread while it closes cannot hold up the end.
+        var closed = Task.Run(() => DisposeAsync().AsTask());
+        if (await Task.WhenAny(closed, Task.Delay(CloseLimit, _clock)) == closed)
+        {
+            await closed;
+            return;
+        }
+
+        LogStillOpen(log, _closing, CloseLimit.TotalSeconds);
     }
 
     private static async Task<Node> StartDevelopment(
@@ -318,4 +339,7 @@ public sealed class Node : IAsyncDisposable
 
     private static StartupException Unusable(string directory, Exception reason) =>
         new($"The data directory {directory} cannot be used: it must be a directory that this user can read and write, on a disk with room. Mend that, or give another one. ({reason.Message})", reason);
+
+    [LoggerMessage(1302, LogLevel.Warning, "The server ends while {Part} is still open after {Seconds} s: everything acknowledged is durable, and the next start does what is left")]
+    private static partial void LogStillOpen(ILogger log, string part, double seconds);
 }

@@ -213,6 +213,30 @@ public sealed partial class StartupTests : IDisposable
     }
 
     [Fact]
+    public async Task A_stop_is_not_held_up_by_a_client_that_never_ends_its_request_nor_by_whoever_reads_the_files()
+    {
+        await using var run = await Serve("--port", "0");
+        var resource = Resources()[0];
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(IPAddress.Loopback, resource.Port, TestContext.Current.CancellationToken);
+        await using var tls = new SslStream(socket.GetStream());
+        await tls.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions { TargetHost = "localhost", CertificateChainPolicy = DemoResource.Trusting(Path.Combine(Data, "ca.pem")) }, TestContext.Current.CancellationToken);
+        await tls.WriteAsync(Encoding.ASCII.GetBytes($"POST /identities?api-version={Wire.IdentityVersion} HTTP/1.1\r\nHost: localhost:{resource.Port}\r\n"), TestContext.Current.CancellationToken);
+        using var reader = Domicile.Storage.Sqlite.SqliteSession.Open(Path.Combine(Data, "europe", "data.db"), readOnly: true);
+        reader.Execute("BEGIN");
+        Assert.NotEqual(0, reader.Number("SELECT count(*) FROM engine_kind"));
+        using (var wire = new Wire(resource, Path.Combine(Data, "ca.pem")))
+        {
+            await wire.NewUser();
+        }
+
+        run.Signal(ProgramRun.Terminate);
+        var (code, _, errors) = await run.End();
+        Assert.Equal((0, ""), (code, errors));
+    }
+
+    [Fact]
     public async Task A_server_that_is_killed_starts_again_as_it_was()
     {
         await using (var run = await Serve("--port", "0"))

@@ -6,6 +6,9 @@ namespace Domicile.Tests.Storage;
 /// <summary>What only the embedded engine can do wrong: a full disk, a growing log, files that others may read.</summary>
 public sealed class SqliteFaultTests() : StoreTests(new SqliteFixture())
 {
+    // Half of what a connection waits for another one.
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(5);
+
     private SqliteStoreEngine Engine => (SqliteStoreEngine)Unit.Engine;
 
     private string Log => Path.Combine(Fixture.Directory, "data.db-wal");
@@ -80,6 +83,29 @@ public sealed class SqliteFaultTests() : StoreTests(new SqliteFixture())
         })));
         Assert.Equal(64 * 60 * 13, await Fixture.Rows("test_line"));
         Assert.InRange(highest, 1, 64 << 20);
+        await Engine.Compact(Cancel);
+        await StoreFixture.Until(() => new FileInfo(Log).Length == 0);
+    }
+
+    [Fact]
+    public async Task A_long_read_elsewhere_holds_up_neither_commits_nor_the_end_when_the_log_is_to_be_emptied()
+    {
+        var room = await Room();
+        var person = await Join(room);
+        await Say(room, person, "before");
+        using var elsewhere = SqliteSession.Open(Path.Combine(Fixture.Directory, "data.db"), readOnly: true);
+        elsewhere.Execute("BEGIN");
+        Assert.Equal(1, elsewhere.Number("SELECT count(*) FROM test_line"));
+
+        // What it sees is older than what is in the log from here on, so the log cannot be emptied as long as it reads.
+        await Say(room, person, "while it reads");
+        await Engine.Compact(Cancel);
+        await Task.Delay(TimeSpan.FromMilliseconds(200), Cancel);
+        await Say(room, person, "although the log is to be emptied").WaitAsync(Soon, Cancel);
+        await Fixture.Restart().WaitAsync(Soon, Cancel);
+        Assert.Equal(3, await Fixture.Rows("test_line"));
+        Assert.Equal(1, elsewhere.Number("SELECT count(*) FROM test_line"));
+        elsewhere.Execute("COMMIT");
         await Engine.Compact(Cancel);
         await StoreFixture.Until(() => new FileInfo(Log).Length == 0);
     }

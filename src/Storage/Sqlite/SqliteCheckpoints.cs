@@ -9,6 +9,7 @@ namespace Domicile.Storage.Sqlite;
 internal sealed class SqliteCheckpoints : IDisposable
 {
     private const int GroupsBetween = 64;
+    private const int ReadersWaitMs = 20;
     private static readonly TimeSpan TruncateAgainAfter = TimeSpan.FromSeconds(1);
     private readonly SqliteSession _session;
     private readonly Thread _thread;
@@ -23,6 +24,10 @@ internal sealed class SqliteCheckpoints : IDisposable
     {
         _pagesMax = pagesMax;
         _session = SqliteSession.Open(path, readOnly: false);
+
+        // A checkpoint that empties the log waits for readers of old states while it keeps the writer out. So it hardly waits, and comes again instead:
+        // a long read (a backup, another process) must hold up neither commits nor the end.
+        _session.Execute($"PRAGMA busy_timeout={ReadersWaitMs}");
         _thread = new Thread(Run) { IsBackground = true, Name = "checkpoint", Priority = ThreadPriority.BelowNormal };
         _thread.Start();
     }

@@ -260,8 +260,9 @@ internal sealed class SqliteKeyStore : IKeyStore, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // Readers first: with nobody reading, the writer can empty the log.
+        await _readers.DisposeAsync();
         await _writer.DisposeAsync();
-        _readers.Dispose();
     }
 
     /// <summary>Looks first, so that a refusal leaves no trace in the group's transaction.</summary>

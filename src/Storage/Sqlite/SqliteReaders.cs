@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace Domicile.Storage.Sqlite;
 
 /// <summary>A pool of reading connections. Each read sees one committed state and is short, so that checkpoints are not held up.</summary>
-internal sealed class SqliteReaders(string path, int count) : IDisposable
+internal sealed class SqliteReaders(string path, int count) : IAsyncDisposable
 {
     private readonly ConcurrentBag<SqliteSession> _idle = [];
     private readonly SemaphoreSlim _free = new(count, count);
@@ -61,7 +61,7 @@ internal sealed class SqliteReaders(string path, int count) : IDisposable
     }
 
     /// <summary>Waits for the reads that are under way; those that wait for a connection are told that there is none any more.</summary>
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
         if (_closed)
         {
@@ -70,7 +70,7 @@ internal sealed class SqliteReaders(string path, int count) : IDisposable
 
         for (var i = 0; i < count; i++)
         {
-            _free.Wait();
+            await _free.WaitAsync();
         }
 
         while (_idle.TryTake(out var session))
