@@ -19,8 +19,8 @@ internal sealed class DomicileProcess : ServerUnderTest
     private Uri? _endpoint;
     private byte[] _key = [];
 
-    private DomicileProcess(string program)
-        : base(program, "serve", "--port", "0")
+    private DomicileProcess(string program, string settings)
+        : base(settings, program, "serve", "--port", "0")
     {
         _program = program;
     }
@@ -31,10 +31,10 @@ internal sealed class DomicileProcess : ServerUnderTest
     public TimeSpan FirstAnswer { get; private set; }
 
     /// <summary>Starts the program and waits for its first answer.</summary>
-    public static async Task<DomicileProcess> Start(string program)
+    public static async Task<DomicileProcess> Start(string program, string settings = "")
     {
         var watch = Stopwatch.StartNew();
-        var server = new DomicileProcess(program);
+        var server = new DomicileProcess(program, settings);
         await server.Open(watch);
         return server;
     }

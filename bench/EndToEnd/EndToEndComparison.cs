@@ -10,7 +10,7 @@ internal static class EndToEndComparison
         var seconds = options.Number("seconds", 8);
         var connections = options.Numbers("connections", "1,64,256");
         var program = options.Text("program", Repository.Program);
-        await using var domicile = await DomicileProcess.Start(program);
+        await using var domicile = await DomicileProcess.Start(program, options.Text("settings", ""));
         var users = await domicile.MakeUsers(options.Number("users", 1_000));
         var threads = await domicile.MakeThreads(users, options.Number("threads", 500), 20);
         var requests = domicile.SendRequests(threads, senders: 4, bodyBytes: 300).ToList();
@@ -20,7 +20,8 @@ internal static class EndToEndComparison
         // The other side: the hand-written server, or another build of Domicile to compare two of them.
         var audit = options.Text("audit", "no") == "yes";
         var other = options.Text("against", audit ? program : "");
-        await using ServerUnderTest baseline = other.Length == 0 ? BaselineProcess.Start() : await DomicileProcess.Start(other);
+        var settings = options.Text("against-settings", "");
+        await using ServerUnderTest baseline = other.Length == 0 ? BaselineProcess.Start(settings) : await DomicileProcess.Start(other, settings);
         var otherFile = file;
         if (baseline is DomicileProcess second)
         {
@@ -57,15 +58,17 @@ internal static class EndToEndComparison
         table.Print();
     }
 
-    /// <summary>Domicile alone under load for long, with its process id told, so that a profiler can be attached.</summary>
+    /// <summary>One of the two alone under load for a while, with its process id told, so that a profiler can be attached.</summary>
     public static async Task Hold(Options options)
     {
-        await using var domicile = await DomicileProcess.Start(options.Text("program", Repository.Program));
+        await using var domicile = await DomicileProcess.Start(options.Text("program", Repository.Program), options.Text("settings", ""));
         var users = await domicile.MakeUsers(options.Number("users", 1_000));
         var file = Path.Combine(domicile.Data, "requests.bin");
         LoadGenerator.WriteRequests(file, domicile.SendRequests(await domicile.MakeThreads(users, options.Number("threads", 500), 20), senders: 4, bodyBytes: 300));
-        Console.WriteLine($"process {domicile.Process.Id}");
-        var result = await domicile.Load(file, options.Number("connections", 64), options.Number("seconds", 30));
+        await using var baseline = BaselineProcess.Start(options.Text("settings", ""));
+        ServerUnderTest held = options.Text("server", "domicile") == "baseline" ? baseline : domicile;
+        Console.WriteLine($"process {held.Process.Id}");
+        var result = await held.Load(file, options.Number("connections", 64), options.Number("seconds", 30));
         Console.WriteLine($"{result.PerSecond.Thousands()}/s, {result.ServerCpuPer1000.Of(4)} CPU s per 1,000");
     }
 

@@ -7,10 +7,16 @@ internal abstract class ServerUnderTest : IAsyncDisposable
 {
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
 
-    protected ServerUnderTest(string program, params string[] arguments)
+    protected ServerUnderTest(string settings, string program, params string[] arguments)
     {
         Data = Directory.CreateTempSubdirectory("domicile-bench-").FullName;
         var start = new ProcessStartInfo("dotnet", [program, .. arguments, "--data", Data]) { RedirectStandardOutput = true, RedirectStandardInput = true };
+        foreach (var setting in settings.Split(';', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var parts = setting.Split('=', 2);
+            start.Environment[parts[0]] = parts[1];
+        }
+
         Process = Process.Start(start)!;
     }
 
@@ -65,15 +71,15 @@ internal sealed class BaselineProcess : ServerUnderTest
 {
     private readonly int _port;
 
-    private BaselineProcess()
-        : base(Repository.Bench, "baseline-server")
+    private BaselineProcess(string settings)
+        : base(settings, Repository.Bench, "baseline-server")
     {
         _port = int.Parse(Process.StandardOutput.ReadLine()!, System.Globalization.CultureInfo.InvariantCulture);
     }
 
     public override int Port => _port;
 
-    public static BaselineProcess Start() => new();
+    public static BaselineProcess Start(string settings) => new(settings);
 
     protected override Task Stop()
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace Domicile.Residency;
 
@@ -51,7 +52,7 @@ public sealed class Geography : IEquatable<Geography>
     public override bool Equals(object? obj) => ReferenceEquals(this, obj);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => Slug.GetHashCode(StringComparison.Ordinal);
+    public override int GetHashCode() => RuntimeHelpers.GetHashCode(this);
 
     /// <inheritdoc/>
     public override string ToString() => Name;

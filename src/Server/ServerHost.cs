@@ -39,6 +39,9 @@ internal sealed class ServerHost : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "domicile", EnvironmentName = Environments.Production });
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Logging.AddFilter("Domicile", LogLevel.Information);
+
+        // We log operations ourselves. With this on, the framework makes a logging scope and a tracing activity for every request.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         parts.Logging?.Invoke(builder.Logging);
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton(parts.Clock);

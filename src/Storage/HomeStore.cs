@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Runtime.CompilerServices;
 using Domicile.Residency;
 using Domicile.Storage.Blobs;
 using Domicile.Storage.Engine;
@@ -36,6 +37,7 @@ public sealed class HomeStore
     /// <summary>Applies a batch: all or nothing, durable when it returns.</summary>
     /// <param name="build">Names the checks and writes.</param>
     /// <param name="cancel">Gives up waiting for a place in the queue; a batch that has one is carried out.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<Outcome> Commit(Action<Batch> build, CancellationToken cancel)
     {
         var batch = new Batch(_catalogue);

@@ -12,7 +12,7 @@ internal sealed class ChatMessages(ThreadDoor door, ChatStore store, TimeProvide
 
     /// <summary>What a thread tells of itself.</summary>
     public static ChatMessage Told(Ref<ChatThread> thread, ChatMessageType type, SubjectRef initiator) =>
-        new() { Thread = thread, SealId = Guid.CreateVersion7(), Sender = SubjectRef.None, Type = type, Initiator = initiator };
+        new() { Thread = thread, SealId = RandomPieces.Uuid(), Sender = SubjectRef.None, Type = type, Initiator = initiator };
 
     /// <summary>
     /// Data's way: request → chat.message, sealed under its sender and its thread → with its thread. The sender's erasure leaves its place in the thread and
@@ -40,7 +40,7 @@ internal sealed class ChatMessages(ThreadDoor door, ChatStore store, TimeProvide
         var message = new ChatMessage
         {
             Thread = thread,
-            SealId = Guid.CreateVersion7(),
+            SealId = RandomPieces.Uuid(),
             Sender = me,
             Type = request.Type == "html" ? ChatMessageType.Html : ChatMessageType.Text,
             Content = request.Type == "html" ? ChatHtml.Clean(request.Content!) : request.Content,

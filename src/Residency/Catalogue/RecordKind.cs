@@ -136,6 +136,10 @@ public sealed class RecordKind<T> : RecordKind
 {
     private static readonly byte[] NoMembers = "{}"u8.ToArray();
     private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    [ThreadStatic]
+    private static Utf8JsonWriter? t_writer;
+
     private readonly List<Column<T>> _columns = [];
     private readonly List<SealedMember> _sealed = [];
     private readonly JsonTypeInfo<T> _json;
@@ -226,8 +230,13 @@ public sealed class RecordKind<T> : RecordKind
     /// <summary>Writes the part that is to be sealed.</summary>
     public void WriteContent(T record, IBufferWriter<byte> output)
     {
-        using var writer = new Utf8JsonWriter(output, Writing);
+        // Interrupted by an exception, a writer is in no state to be used again.
+        var writer = t_writer ?? new Utf8JsonWriter(output, Writing);
+        t_writer = null;
+        writer.Reset(output);
         JsonSerializer.Serialize(writer, record, _json);
+        writer.Flush();
+        t_writer = writer;
     }
 
     /// <summary>Puts a record together from its opened content and its columns.</summary>

@@ -23,6 +23,9 @@ public readonly record struct KeyName(string Scope, long Id)
     /// <summary>The key of a resource.</summary>
     public static KeyName OfResource(long number) => new(Resource, number);
 
+    /// <summary>By the id alone: ids are random or many, scopes are few, and keys are looked up for every record.</summary>
+    public override int GetHashCode() => Id.GetHashCode();
+
     /// <summary>Scope and id, for messages to operators; identifies nobody.</summary>
     public override string ToString() => $"{Scope}:{Id:x}";
 }

@@ -33,7 +33,7 @@ public static class Seal
         payload[1] = key.HasOwner ? OwnerAndParent : ParentOnly;
         payload[2] = checked((byte)columns);
         var nonce = payload.AsSpan(3, NonceBytes);
-        RandomNumberGenerator.Fill(nonce);
+        RandomPieces.Fill(nonce);
         key.Encrypt(nonce, content, payload.AsSpan(HeaderBytes, content.Length), payload.AsSpan(HeaderBytes + content.Length), context);
         return payload;
     }

@@ -80,6 +80,13 @@ internal readonly struct RequestBody
                     return (new RequestBody(buffer, read), null);
                 }
 
+                if (read == length)
+                {
+                    // The server hands out no more of a body than its head said.
+                    kept = true;
+                    return (new RequestBody(buffer, read), null);
+                }
+
                 if (read == most)
                 {
                     return (default, HttpProblems.BodyTooLarge(limit));

@@ -1,3 +1,4 @@
+using Domicile.Residency;
 using Microsoft.AspNetCore.Http;
 
 namespace Domicile.Server;
@@ -16,7 +17,7 @@ internal static class RequestIds
     /// <summary>Gives the request its ids and its answer the headers that every answer has.</summary>
     public static Task Give(HttpContext context, RequestDelegate next)
     {
-        var id = Guid.NewGuid().ToString("D");
+        var id = RandomPieces.Uuid().ToString("D");
         context.TraceIdentifier = id;
         var headers = context.Response.Headers;
         headers[Header] = id;

@@ -1,3 +1,5 @@
+using Domicile.Residency;
+
 namespace Domicile.Storage.Sqlite;
 
 /// <summary>
@@ -9,6 +11,7 @@ internal sealed class SqliteHeads
     private const int Capacity = 32_768;
     private readonly Dictionary<(SqliteTable Table, long Parent), Head> _heads = [];
     private readonly Dictionary<(SqliteTable Table, long Id), long> _roots = [];
+    private readonly HashSet<(SqliteTable Table, long Resource, long First, long Second)> _lasting = [];
     private readonly List<Head> _dirty = [];
     private readonly HashSet<long> _resources = [];
     private readonly HashSet<long> _erased = [];
@@ -72,6 +75,41 @@ internal sealed class SqliteHeads
         return exists;
     }
 
+    /// <summary>
+    /// Whether a record of this resource exists and has not ended. What was found of a record with a key of two numbers, such as a membership, is remembered
+    /// until the record changes.
+    /// </summary>
+    public bool Lasts(SqliteSession session, SqliteTable table, ColumnValue[] key, long resource)
+    {
+        var isRemembered = key is [{ Type: ColumnType.Integer, IsNull: false }, { Type: ColumnType.Integer, IsNull: false }];
+        if (isRemembered && _lasting.Contains((table, resource, key[0].Number, key[1].Number)))
+        {
+            return true;
+        }
+
+        var lasts = session.PrepareFixed(table.Lasting).BindKey(key, resource).StepOnce();
+        if (lasts && isRemembered)
+        {
+            if (_lasting.Count >= Capacity)
+            {
+                _lasting.Clear();
+            }
+
+            _lasting.Add((table, resource, key[0].Number, key[1].Number));
+        }
+
+        return lasts;
+    }
+
+    /// <summary>A record was written or went.</summary>
+    public void Changed(SqliteTable table, ColumnValue[] key, long resource)
+    {
+        if (key.Length == 2)
+        {
+            _lasting.Remove((table, resource, key[0].Number, key[1].Number));
+        }
+    }
+
     /// <summary>Takes the next place below a parent.</summary>
     public Appended Next(SqliteSession session, SqliteTable table, long parent, long wantedArrival, long now)
     {
@@ -106,7 +144,7 @@ internal sealed class SqliteHeads
     {
         foreach (var head in _dirty)
         {
-            session.Prepare(head.Table.WriteHead).Bind(1, head.Parent).Bind(2, head.Sequence).Bind(3, head.Arrival).Run();
+            session.PrepareFixed(head.Table.WriteHead).Bind(1, head.Parent).Bind(2, head.Sequence).Bind(3, head.Arrival).Run();
             head.IsDirty = false;
         }
 
@@ -130,6 +168,7 @@ internal sealed class SqliteHeads
     {
         _heads.Clear();
         _roots.Clear();
+        _lasting.Clear();
         _dirty.Clear();
     }
 

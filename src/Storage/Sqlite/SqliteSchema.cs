@@ -16,7 +16,7 @@ internal static class SqliteSchema
         "CREATE TABLE IF NOT EXISTS engine_setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
         "CREATE TABLE IF NOT EXISTS engine_kind (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, columns TEXT NOT NULL)",
         "CREATE TABLE IF NOT EXISTS engine_resource (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE)",
-        "CREATE TABLE IF NOT EXISTS engine_feed (position INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, resource INTEGER NOT NULL, kind INTEGER NOT NULL, change INTEGER NOT NULL, key BLOB NOT NULL, version INTEGER NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS engine_feed (position INTEGER PRIMARY KEY, at INTEGER NOT NULL, resource INTEGER NOT NULL, kind INTEGER NOT NULL, change INTEGER NOT NULL, key BLOB NOT NULL, version INTEGER NOT NULL)",
         "CREATE TABLE IF NOT EXISTS engine_reader (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID",
         "CREATE TABLE IF NOT EXISTS engine_purge (id INTEGER PRIMARY KEY AUTOINCREMENT, resource INTEGER NOT NULL, kind INTEGER NOT NULL, key INTEGER NOT NULL, since INTEGER NOT NULL, UNIQUE (resource, kind, key))",
         SqliteBlobRows.Table,
@@ -89,7 +89,7 @@ internal static class SqliteSchema
     /// <summary>What the engine itself keeps, for the inventory: table and purpose. None of it is personal.</summary>
     public static IReadOnlyList<(string Table, string Purpose)> Describe() =>
     [
-        ("engine_setting", "format of the database, its geography, the epoch of its feed, how far it has read each file of the erasure ledger"),
+        ("engine_setting", "format of the database, its geography, the epoch of its feed and where trimming left it, how far it has read each file of the erasure ledger"),
         ("engine_kind", "names and columns of the kinds of record"),
         ("engine_resource", "ids of resources and their numbers"),
         ("engine_feed", "which record changed when: kind, key, version; never content; trimmed after the feed's horizon"),

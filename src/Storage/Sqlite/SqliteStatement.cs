@@ -49,6 +49,29 @@ internal sealed class SqliteStatement : IDisposable
         };
     }
 
+    /// <summary>Binds a key from 1 on, and the resource behind it.</summary>
+    public SqliteStatement BindKey(ColumnValue[] key, long resource)
+    {
+        for (var i = 0; i < key.Length; i++)
+        {
+            Bind(i + 1, key[i]);
+        }
+
+        return Bind(key.Length + 1, resource);
+    }
+
+    /// <summary>Whether there is a row; the statement is then ready to be used again.</summary>
+    public bool StepOnce()
+    {
+        var has = Step();
+        if (has)
+        {
+            Reset();
+        }
+
+        return has;
+    }
+
     /// <summary>Moves to the next row.</summary>
     /// <returns>False after the last one; the statement is then ready to be used again.</returns>
     public bool Step()

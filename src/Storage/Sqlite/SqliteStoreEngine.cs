@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using Domicile.Residency;
 using Domicile.Storage.Engine;
 
@@ -7,7 +8,18 @@ namespace Domicile.Storage.Sqlite;
 /// <summary>The embedded engine: one file, one writer that commits in groups, a pool of readers.</summary>
 internal sealed class SqliteStoreEngine : IStoreEngine
 {
-    private const string AddToFeed = "INSERT INTO engine_feed (at, resource, kind, change, key, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    private const string AddToFeed = "INSERT INTO engine_feed (at, resource, kind, change, key, version, position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+    /// <summary>The last position that was given: of the last entry, or what trimming left behind. (A table that SQLite numbered itself is from before.)</summary>
+    private const string FeedEndSql =
+        """
+        max(coalesce((SELECT max(position) FROM engine_feed), 0),
+            coalesce((SELECT CAST(value AS INTEGER) FROM engine_setting WHERE name = 'feed end'), 0),
+            coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'engine_feed'), 0))
+        """;
+
+    private const string FeedBoundsSql = $"SELECT coalesce((SELECT min(position) FROM engine_feed) - 1, last), last FROM (SELECT {FeedEndSql} AS last)";
+
     internal const string AddPurge = "INSERT INTO engine_purge (resource, kind, key, since) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     private readonly Dictionary<RecordKind, SqliteTable> _tables;
     private readonly Dictionary<long, SqliteTable> _tablesByNumber;
@@ -17,9 +29,12 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     private readonly TimeProvider _clock;
     private readonly long _epoch;
 
-    // Of the transaction at hand; only the writer's thread touches them.
+    // Of the transaction at hand; only the writer's thread touches them. Positions are counted here and not by SQLite, which would look up and write its own
+    // count for every entry.
     private readonly List<AuditedBatch> _audited = [];
     private FeedEntry? _auditGroup;
+    private long? _lastPosition;
+    private SqliteKnownRows? _known;
 
     public SqliteStoreEngine(string path, Catalogue catalogue, Geography geography, TimeProvider clock)
     {
@@ -41,13 +56,19 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     public bool IsShared => false;
 
-    public async Task<EngineOutcome> Commit(Plan plan, CancellationToken cancel)
+    public Task<EngineOutcome> Commit(Plan plan, CancellationToken cancel)
     {
         var commit = new SqliteCommit(this, plan);
-        await _writer.Enqueue(commit, cancel);
+        var queued = _writer.Enqueue(commit, cancel);
 
-        // Not cancelled from here on: the caller must not be told "no" of what then becomes durable.
-        return await commit.Done;
+        // Not cancelled once it is queued: the caller must not be told "no" of what then becomes durable.
+        return queued.IsCompletedSuccessfully ? commit.Done : After(queued, commit);
+
+        static async Task<EngineOutcome> After(ValueTask queued, SqliteCommit commit)
+        {
+            await queued;
+            return await commit.Done;
+        }
     }
 
     public ValueTask<StoredRow?> Get(RecordKind kind, long resource, ColumnValue[] key, CancellationToken cancel) =>
@@ -136,8 +157,14 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     public Task<int> TrimFeed(DateTimeOffset horizon, int take, CancellationToken cancel) =>
         Write(
-            session => session.Prepare("DELETE FROM engine_feed WHERE position IN (SELECT position FROM engine_feed WHERE at < ?1 ORDER BY position LIMIT ?2)")
-                .Bind(1, horizon.ToUnixTimeMilliseconds()).Bind(2, take).Run(),
+            session =>
+            {
+                // Even when every entry goes, positions go on from here.
+                session.Prepare("INSERT INTO engine_setting (name, value) VALUES ('feed end', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+                    .Bind(1, LastPosition(session).ToString(CultureInfo.InvariantCulture)).Run();
+                return session.Prepare("DELETE FROM engine_feed WHERE position IN (SELECT position FROM engine_feed WHERE at < ?1 ORDER BY position LIMIT ?2)")
+                    .Bind(1, horizon.ToUnixTimeMilliseconds()).Bind(2, take).Run();
+            },
             cancel);
 
     public Task<long> NumberOf(Guid resource, CancellationToken cancel) =>
@@ -291,8 +318,9 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     public async ValueTask DisposeAsync()
     {
+        // Readers first: with nobody reading, the writer can empty the log.
+        await _readers.DisposeAsync();
         await _writer.DisposeAsync();
-        _readers.Dispose();
     }
 
     /// <summary>Runs something in the writer's session; for tests that make the disk full.</summary>
@@ -301,7 +329,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     /// <summary>Carries out a plan on the writer's thread: looks first, then writes, so that a refusal leaves no trace.</summary>
     internal EngineOutcome Apply(SqliteSession session, Plan plan, List<FeedEntry> entries)
     {
-        if (Refusal(session, plan) is { } refused)
+        if (PlanReview.Refusal(plan, _known ??= new SqliteKnownRows(session, _tables, _heads), kind => _tables[kind].People) is { } refused)
         {
             return new EngineOutcome(refused, 0, []);
         }
@@ -336,6 +364,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
                     break;
             }
 
+            _heads.Changed(table, write.Key, resource);
             var change = write.What switch { WriteKind.Put => Change.Put, WriteKind.Delete => Change.Deleted, _ => Change.Inserted };
             var written = FeedKey.Write(key);
             var entry = AppendToFeed(session, table, resource, change, key, written, write.Version, now);
@@ -377,19 +406,20 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     private (FeedPosition Horizon, FeedPosition End) Bounds(SqliteSession session)
     {
-        // AUTOINCREMENT remembers the last position even when every entry was trimmed.
-        var bounds = session.Prepare("SELECT coalesce((SELECT min(position) FROM engine_feed) - 1, seq), seq FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'engine_feed'), 0) AS seq)");
+        var bounds = session.Prepare(FeedBoundsSql);
         bounds.Step();
         var found = (new FeedPosition(_epoch, bounds.Number(0)), new FeedPosition(_epoch, bounds.Number(1)));
         bounds.Reset();
         return found;
     }
 
-    private static FeedEntry AppendToFeed(
+    private FeedEntry AppendToFeed(
         SqliteSession session, SqliteTable table, long resource, Change change, ColumnValue[] key, byte[] written, long version, long now)
     {
-        session.Prepare(AddToFeed).Bind(1, now).Bind(2, resource).Bind(3, table.Number).Bind(4, (long)change).Bind(5, written).Bind(6, version).Run();
-        var position = SQLitePCL.raw.sqlite3_last_insert_rowid(session.Connection.Handle!);
+        var position = LastPosition(session) + 1;
+        session.PrepareFixed(AddToFeed)
+            .Bind(1, now).Bind(2, resource).Bind(3, table.Number).Bind(4, (long)change).Bind(5, written).Bind(6, version).Bind(7, position).Run();
+        _lastPosition = position;
         return new FeedEntry(position, DateTimeOffset.FromUnixTimeMilliseconds(now), resource, table.Kind, change, key, version);
     }
 
@@ -414,135 +444,13 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     {
         _audited.Clear();
         _auditGroup = null;
+        _lastPosition = null;
         _heads.Undone();
-    }
-
-    private Problem? Refusal(SqliteSession session, Plan plan)
-    {
-        if (plan.Lock is { } root && !_heads.Exists(session, _tables[root.Kind], root.Id, plan.Resource))
-        {
-            return root.Otherwise;
-        }
-
-        if (!_heads.HasResource(session, plan.Resource) && plan.Writes.Any(write => write.What != WriteKind.Delete))
-        {
-            return StorageProblems.Gone;
-        }
-
-        if (plan.Unused is { } unused && _heads.LastArrival(session, _tables[unused.Appended], unused.Id) != unused.LastArrival)
-        {
-            return StorageProblems.Changed;
-        }
-
-        foreach (var check in plan.Checks)
-        {
-            var table = _tables[check.Kind];
-            if (Has(session, check.MustExist ? table.Lasting : table.Exists, check.Key, plan.Resource) != check.MustExist)
-            {
-                return check.Otherwise;
-            }
-        }
-
-        foreach (var write in plan.Writes)
-        {
-            if (RefusalOf(session, plan, write) is { } refused)
-            {
-                return refused;
-            }
-        }
-
-        return null;
-    }
-
-    private Problem? RefusalOf(SqliteSession session, Plan plan, Write write)
-    {
-        var table = _tables[write.Kind];
-        var resource = plan.ResourceOf(write);
-        if (write.What != WriteKind.Delete && table.People.Any(person => _heads.IsErased(write.Values[person].Number)))
-        {
-            return StorageProblems.Gone;
-        }
-
-        switch (write.What)
-        {
-            case WriteKind.Append:
-                return HasParent(session, plan, write) ? null : StorageProblems.Gone;
-            case WriteKind.Insert:
-                return Has(session, table.Exists, write.Key, resource) ? write.Otherwise ?? StorageProblems.Exists
-                    : !HasParent(session, plan, write) || IsGoing(session, table, resource, write.Key[0]) ? StorageProblems.Gone
-                    : IsTaken(session, table, resource, write) ? StorageProblems.Exists
-                    : null;
-            case WriteKind.Put:
-                var version = BindKey(session.Prepare(table.Version), write.Key, resource);
-                var found = version.Step() ? version.Number(0) : 0;
-                version.Reset();
-                return found == 0 ? write.Otherwise ?? StorageProblems.Missing
-                    : found != write.Version - 1 ? StorageProblems.Changed
-                    : !HasParent(session, plan, write) ? StorageProblems.Gone
-                    : IsTaken(session, table, resource, write) ? StorageProblems.Exists
-                    : null;
-            case WriteKind.Delete:
-                return write.Otherwise is null || Has(session, table.Exists, write.Key, resource) ? null : write.Otherwise;
-            default:
-                return null;
-        }
-    }
-
-    /// <summary>Whether what the record belongs to is there, or comes with the same batch.</summary>
-    private bool HasParent(SqliteSession session, Plan plan, Write write)
-    {
-        if (write.Kind.Parent is not { } parent || write.Values[write.Kind.ParentColumn] is not { IsNull: false, Number: var id })
-        {
-            return true;
-        }
-
-        return (plan.Lock is { } root && root.Kind == parent && root.Id == id)
-            || _heads.Exists(session, _tables[parent], id, plan.ResourceOf(write))
-            || plan.Writes.Any(other => other.What == WriteKind.Insert && other.Kind == parent && other.Key[0].Number == id);
-    }
-
-    /// <summary>Whether a root of that key was deleted and what was below it is not yet gone: a new one would go with it.</summary>
-    private static bool IsGoing(SqliteSession session, SqliteTable table, long resource, ColumnValue root)
-    {
-        if (table.Kind.Children.Count == 0)
-        {
-            return false;
-        }
-
-        var statement = session.Prepare("SELECT 1 FROM engine_purge WHERE resource = ?1 AND kind = ?2 AND key = ?3").Bind(1, resource).Bind(2, table.Number).Bind(3, root);
-        var going = statement.Step();
-        statement.Reset();
-        return going;
-    }
-
-    /// <summary>
-    /// Whether another row has what must be unique. Two conflicting rows of one batch are left to the index; everything else is found here, so that a conflict
-    /// does not undo the group.
-    /// </summary>
-    private static bool IsTaken(SqliteSession session, SqliteTable table, long resource, Write write)
-    {
-        foreach (var index in table.Unique)
-        {
-            var statement = BindKey(session.Prepare(index.Taken), write.Key, resource);
-            for (var i = 0; i < index.Columns.Count; i++)
-            {
-                statement.Bind(write.Key.Length + 2 + i, write.Values[index.Columns[i]]);
-            }
-
-            var taken = statement.Step();
-            statement.Reset();
-            if (taken)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private static void Insert(SqliteSession session, SqliteTable table, long resource, Write write)
     {
-        var statement = session.Prepare(table.Insert).Bind(1, resource);
+        var statement = session.PrepareFixed(table.Insert).Bind(1, resource);
         var at = 2;
         foreach (var value in write.Values)
         {
@@ -602,23 +510,9 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     private static int InsertPurge(SqliteSession session, long resource, long kind, long key, DateTimeOffset since) =>
         session.Prepare(AddPurge).Bind(1, resource).Bind(2, kind).Bind(3, key).Bind(4, since.ToUnixTimeMilliseconds()).Run();
 
-    private static bool Has(SqliteSession session, string sql, ColumnValue[] key, long resource)
-    {
-        var statement = BindKey(session.Prepare(sql), key, resource);
-        var has = statement.Step();
-        statement.Reset();
-        return has;
-    }
+    private static bool Has(SqliteSession session, string sql, ColumnValue[] key, long resource) => session.PrepareFixed(sql).BindKey(key, resource).StepOnce();
 
-    private static SqliteStatement BindKey(SqliteStatement statement, ColumnValue[] key, long resource)
-    {
-        for (var i = 0; i < key.Length; i++)
-        {
-            statement.Bind(i + 1, key[i]);
-        }
-
-        return statement.Bind(key.Length + 1, resource);
-    }
+    private static SqliteStatement BindKey(SqliteStatement statement, ColumnValue[] key, long resource) => statement.BindKey(key, resource);
 
     private static List<StoredRow> ReadRange(SqliteSession session, SqliteTable table, RangePlan plan)
     {
@@ -703,6 +597,8 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             throw new StoreUnavailableException("The database refused to write.", fault);
         }
     }
+
+    private long LastPosition(SqliteSession session) => _lastPosition ??= session.Number($"SELECT {FeedEndSql}");
 
     private void Tell(IReadOnlyList<SqliteWork> group)
     {

@@ -1,5 +1,3 @@
-using System.Threading.Channels;
-
 namespace Domicile.Storage.Sqlite;
 
 /// <summary>
@@ -17,11 +15,14 @@ internal sealed class SqliteWriter : IAsyncDisposable
     /// <summary>Write-ahead log above which the writer checkpoints between two groups: 8,000 pages of 4 KiB are 32 MiB.</summary>
     private const int CheckpointPages = 8_000;
 
-    private readonly Channel<SqliteWork> _queue = Channel.CreateBounded<SqliteWork>(new BoundedChannelOptions(QueueMax) { SingleReader = true });
+    private readonly object _gate = new();
     private readonly SqliteSession _session;
     private readonly SqliteCheckpoints _checkpoints;
     private readonly Thread _thread;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private List<SqliteWork> _queue = [];
+    private TaskCompletionSource? _room;
+    private bool _closed;
     private Exception? _broken;
 
     public SqliteWriter(string path, string name)
@@ -43,15 +44,22 @@ internal sealed class SqliteWriter : IAsyncDisposable
 
     /// <summary>Queues work. Its own task tells the outcome.</summary>
     /// <exception cref="StoreUnavailableException">The store is being closed.</exception>
-    public async ValueTask Enqueue(SqliteWork work, CancellationToken cancel)
+    public ValueTask Enqueue(SqliteWork work, CancellationToken cancel)
     {
-        try
+        if (cancel.IsCancellationRequested)
         {
-            await _queue.Writer.WriteAsync(work, cancel);
+            return ValueTask.FromCanceled(cancel);
         }
-        catch (ChannelClosedException closed)
+
+        return TryEnqueue(work, out var room) ? ValueTask.CompletedTask : Later(work, room, cancel);
+
+        async ValueTask Later(SqliteWork work, Task room, CancellationToken cancel)
         {
-            throw new StoreUnavailableException("The store is being closed.", closed);
+            do
+            {
+                await room.WaitAsync(cancel);
+            }
+            while (!TryEnqueue(work, out room));
         }
     }
 
@@ -60,7 +68,12 @@ internal sealed class SqliteWriter : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _queue.Writer.TryComplete();
+        lock (_gate)
+        {
+            _closed = true;
+            Monitor.Pulse(_gate);
+        }
+
         await _stopped.Task;
         _checkpoints.Dispose();
         _session.Dispose();
@@ -68,25 +81,69 @@ internal sealed class SqliteWriter : IAsyncDisposable
 
     private void Run()
     {
-        var group = new List<SqliteWork>(GroupMax);
+        var taken = new List<SqliteWork>();
         try
         {
-            while (_queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+            while (Take(ref taken))
             {
-                group.Clear();
-                while (group.Count < GroupMax && _queue.Reader.TryRead(out var work))
+                for (var at = 0; at < taken.Count; at += GroupMax)
                 {
-                    group.Add(work);
+                    WriteGroup(taken.Count <= GroupMax ? taken : taken.GetRange(at, Math.Min(GroupMax, taken.Count - at)));
+                    _checkpoints.AfterGroup(_session);
                 }
-
-                WriteGroup(group);
-                _checkpoints.AfterGroup(_session);
             }
         }
         finally
         {
             _stopped.SetResult();
         }
+    }
+
+    private bool TryEnqueue(SqliteWork work, out Task room)
+    {
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                throw new StoreUnavailableException("The store is being closed.");
+            }
+
+            if (_queue.Count >= QueueMax)
+            {
+                room = (_room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+                return false;
+            }
+
+            _queue.Add(work);
+            if (_queue.Count == 1)
+            {
+                Monitor.Pulse(_gate);
+            }
+
+            room = Task.CompletedTask;
+            return true;
+        }
+    }
+
+    /// <summary>Takes all that waits, leaving an empty list in its place.</summary>
+    /// <returns>False when there will be nothing any more.</returns>
+    private bool Take(ref List<SqliteWork> taken)
+    {
+        taken.Clear();
+        TaskCompletionSource? room;
+        lock (_gate)
+        {
+            while (_queue.Count == 0 && !_closed)
+            {
+                Monitor.Wait(_gate);
+            }
+
+            (taken, _queue) = (_queue, taken);
+            (room, _room) = (_room, null);
+        }
+
+        room?.SetResult();
+        return taken.Count > 0;
     }
 
     private void WriteGroup(List<SqliteWork> group)
@@ -136,14 +193,14 @@ internal sealed class SqliteWriter : IAsyncDisposable
 
     private void Write(List<SqliteWork> group)
     {
-        _session.Prepare("BEGIN IMMEDIATE").Run();
+        _session.PrepareFixed("BEGIN IMMEDIATE").Run();
         foreach (var work in group)
         {
             work.Run(_session);
         }
 
         BeforeCommit?.Invoke(_session);
-        _session.Prepare("COMMIT").Run();
+        _session.PrepareFixed("COMMIT").Run();
         try
         {
             Committed?.Invoke(group);
