@@ -26,6 +26,12 @@ switch (options.Name)
     case "pg-store":
         await PostgresRecordStore.Run(options);
         return 0;
+    case "pg-scale":
+        await PostgresScale.Run(options);
+        return 0;
+    case "nodes":
+        await NodesComparison.Run(options);
+        return 0;
     case "micro":
         BenchmarkDotNet.Running.BenchmarkRunner.Run<Domicile.Bench.Micro.HotPath>();
         return 0;
@@ -41,13 +47,18 @@ switch (options.Name)
             dotnet run -c Release --project bench -- NAME [--option value ...]
 
               e2e          Domicile beside a hand-written server of the same rows, over TLS
-                           (--rounds 3 --seconds 8 --warm 5 --connections 1,64,256 --program PATH; --audit yes for every message audited, beside none)
+                           (--rounds 3 --seconds 8 --warm 5 --connections 1,64,256 --program PATH; --audit yes for every message audited, beside none;
+                           --store postgres for both on a PostgreSQL of its own)
+              nodes        two nodes on one PostgreSQL beside one of them, with hosts kept to nodes and without
+                           (--connections 256 --rounds 3 --seconds 6)
               start        start to first answer, memory at rest and over many messages (--starts 5 --messages 1000000)
               read         pages of a long thread, many threads of one user, sends while a thread is removed (--messages 1000000)
               enforcement  what a message costs in seal, membership, authorisation, catalogue and feed
               audit        sends with and without an audit entry each (--producers 1,64,256 --rounds 5 --seconds 4)
               pg-store     the record store alone on PostgreSQL beside a group commit by hand, on a cluster of its own
                            (--rounds 2 --seconds 3 --producers 1,16,64,256)
+              pg-scale     on PostgreSQL: sends at 10,000 and 1,000,000 stored messages, 100,000 resources, how far behind another node's feed is
+                           (--messages 1000000 --resources 100000 --seconds 5)
               micro        seal, open, JSON, token, signature, batch, with their allocations
               hold         Domicile under load for a while, for a profiler (--seconds 30 --connections 64)
 

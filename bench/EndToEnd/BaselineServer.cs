@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Domicile.Bench.InProcess;
 using Domicile.Residency;
 using Domicile.Storage.Sqlite;
 using Microsoft.AspNetCore.Builder;
@@ -16,7 +17,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Domicile.Bench.EndToEnd;
 
-/// <summary>What Domicile is measured against: Kestrel with one handler over <see cref="BaselineStore"/>. The token is received and not looked at.</summary>
+/// <summary>
+/// What Domicile is measured against: Kestrel with one handler over <see cref="BaselineStore"/> or <see cref="PostgresBaseline"/>. The token is received and
+/// not looked at.
+/// </summary>
 internal static class BaselineServer
 {
     private const string PathStart = "/chat/threads/";
@@ -25,11 +29,10 @@ internal static class BaselineServer
 
     public static async Task Run(Options options)
     {
-        SqliteLibrary.Describe();
         var directory = options.Text("data");
-        using var store = new BaselineStore(Path.Combine(directory, "data.db"));
+        var postgres = options.Text("postgres", "");
+        await using var store = postgres.Length == 0 ? (IBaseline)new OnSqlite(directory) : await OnPostgres.Open((await File.ReadAllTextAsync(postgres)).Trim());
         using var certificate = MakeCertificate(Path.Combine(directory, "ca.pem"));
-        var threads = new ConcurrentDictionary<string, BaselineStore.Head>(StringComparer.Ordinal);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -38,7 +41,7 @@ internal static class BaselineServer
             kestrel.Listen(IPAddress.Loopback, 0, listener => listener.UseHttps(certificate));
         });
         await using var app = builder.Build();
-        app.Run(context => Answer(context, store, threads));
+        app.Run(context => Answer(context, store));
         await app.StartAsync();
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         Console.WriteLine(new Uri(address).Port);
@@ -48,7 +51,7 @@ internal static class BaselineServer
         await app.StopAsync();
     }
 
-    private static async Task Answer(HttpContext context, BaselineStore store, ConcurrentDictionary<string, BaselineStore.Head> threads)
+    private static async Task Answer(HttpContext context, IBaseline store)
     {
         var path = context.Request.Path.Value!;
         if (!path.StartsWith(PathStart, StringComparison.Ordinal) || !path.EndsWith(PathEnd, StringComparison.Ordinal) || context.Request.ContentLength is not { } length)
@@ -62,13 +65,12 @@ internal static class BaselineServer
         var request = Parse(read.Buffer);
         context.Request.BodyReader.AdvanceTo(read.Buffer.End);
         var id = path[PathStart.Length..^PathEnd.Length];
-        var thread = threads.GetOrAdd(id, static id => new BaselineStore.Head(BitConverter.ToInt64(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(id))) & long.MaxValue));
 
         // As many bytes as Domicile's sealed payload has: its content as JSON, and what a seal adds.
         var content = JsonSerializer.SerializeToUtf8Bytes(new StoredMessage(0, request.Content!, request.SenderDisplayName), BaselineJson.Default.StoredMessage);
         var payload = new byte[content.Length + Seal.OverheadBytes];
         content.CopyTo(payload.AsSpan());
-        var stored = await store.Append(thread, Sender, payload);
+        var stored = await store.Append(id, payload);
 
         var answer = JsonSerializer.SerializeToUtf8Bytes(
             new SentAnswer(stored.ToString(System.Globalization.CultureInfo.InvariantCulture)), BaselineJson.Default.SentAnswer);
@@ -82,6 +84,51 @@ internal static class BaselineServer
     {
         var reader = new Utf8JsonReader(body);
         return JsonSerializer.Deserialize(ref reader, BaselineJson.Default.SendRequest)!;
+    }
+
+    /// <summary>Where the hand-written server keeps messages.</summary>
+    private interface IBaseline : IAsyncDisposable
+    {
+        /// <summary>Stores a message durably.</summary>
+        /// <returns>Its id.</returns>
+        Task<long> Append(string thread, byte[] payload);
+    }
+
+    private sealed class OnSqlite : IBaseline
+    {
+        private readonly BaselineStore _store;
+        private readonly ConcurrentDictionary<string, BaselineStore.Head> _threads = new(StringComparer.Ordinal);
+
+        public OnSqlite(string directory)
+        {
+            SqliteLibrary.Describe();
+            _store = new BaselineStore(Path.Combine(directory, "data.db"));
+        }
+
+        public Task<long> Append(string thread, byte[] payload) =>
+            _store.Append(
+                _threads.GetOrAdd(thread, static id => new BaselineStore.Head(BitConverter.ToInt64(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(id))) & long.MaxValue)),
+                Sender,
+                payload);
+
+        public ValueTask DisposeAsync()
+        {
+            _store.Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    private sealed class OnPostgres(PostgresBaseline store) : IBaseline
+    {
+        private const int ThreadsMax = 10_000;
+        private readonly ConcurrentDictionary<string, long> _threads = new(StringComparer.Ordinal);
+        private int _last;
+
+        public static async Task<OnPostgres> Open(string database) => new(await PostgresBaseline.Open(database, ThreadsMax));
+
+        public Task<long> Append(string thread, byte[] payload) => store.Append(_threads.GetOrAdd(thread, _ => Interlocked.Increment(ref _last)), Sender, payload);
+
+        public ValueTask DisposeAsync() => store.DisposeAsync();
     }
 
     private static X509Certificate2 MakeCertificate(string publicFile)

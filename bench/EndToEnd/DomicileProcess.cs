@@ -1,9 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net.Http.Headers;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
-using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Domicile.Bench.EndToEnd;
@@ -11,30 +7,30 @@ namespace Domicile.Bench.EndToEnd;
 /// <summary>The real program, spoken to from outside as applications do.</summary>
 internal sealed class DomicileProcess : ServerUnderTest
 {
-    public const string ChatVersion = "2025-03-15";
-    private const string IdentityVersion = "2023-10-01";
-    private const int Concurrency = 16;
     private readonly string _program;
-    private HttpClient? _http;
-    private Uri? _endpoint;
-    private byte[] _key = [];
+    private AcsClient? _client;
 
-    private DomicileProcess(string program, string settings)
-        : base(settings, program, "serve", "--port", "0")
+    private DomicileProcess(string program, string settings, string? postgres)
+        : base(settings, program, postgres is null ? ["serve", "--port", "0"] : ["serve", "--port", "0", "--postgres", postgres])
     {
         _program = program;
     }
 
-    public override int Port => _endpoint!.Port;
+    public override int Port => Client.Endpoint.Port;
+
+    public AcsClient Client => _client!;
 
     /// <summary>From the start of the process to its first answer.</summary>
     public TimeSpan FirstAnswer { get; private set; }
 
     /// <summary>Starts the program and waits for its first answer.</summary>
-    public static async Task<DomicileProcess> Start(string program, string settings = "")
+    /// <param name="program">The built program.</param>
+    /// <param name="settings">Variables for it.</param>
+    /// <param name="postgres">A file with the connection after which its databases are named, or null for SQLite.</param>
+    public static async Task<DomicileProcess> Start(string program, string settings = "", string? postgres = null)
     {
         var watch = Stopwatch.StartNew();
-        var server = new DomicileProcess(program, settings);
+        var server = new DomicileProcess(program, settings, postgres);
         await server.Open(watch);
         return server;
     }
@@ -52,65 +48,18 @@ internal sealed class DomicileProcess : ServerUnderTest
         }
     }
 
-    /// <summary>Makes users who have tokens for chat.</summary>
-    public async Task<IReadOnlyList<User>> MakeUsers(int count)
-    {
-        var users = new User[count];
-        await Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = Concurrency }, async (i, _) =>
-        {
-            var answer = await AsApplication($"/identities?api-version={IdentityVersion}", """{"createTokenWithScopes":["chat"]}""");
-            users[i] = new User((string)answer["identity"]!["id"]!, (string)answer["accessToken"]!["token"]!);
-        });
-        return users;
-    }
+    /// <inheritdoc cref="AcsClient.MakeUsers"/>
+    public Task<IReadOnlyList<User>> MakeUsers(int count) => Client.MakeUsers(count);
 
-    /// <summary>Makes threads. Each is of the users that follow one another from a different one on.</summary>
-    public async Task<IReadOnlyList<MadeThread>> MakeThreads(IReadOnlyList<User> users, int count, int members)
-    {
-        var threads = new MadeThread[count];
-        await Parallel.ForAsync(0, count, new ParallelOptions { MaxDegreeOfParallelism = Concurrency }, async (i, _) =>
-        {
-            var people = Enumerable.Range(0, members).Select(member => users[((i * 7) + member) % users.Count]).ToList();
-            threads[i] = new MadeThread(await MakeThread(people), people);
-        });
-        return threads;
-    }
+    /// <inheritdoc cref="AcsClient.MakeThreads"/>
+    public Task<IReadOnlyList<MadeThread>> MakeThreads(IReadOnlyList<User> users, int count, int members) => Client.MakeThreads(users, count, members);
 
-    public async Task<string> MakeThread(IReadOnlyList<User> people)
-    {
-        var body = new JsonObject
-        {
-            ["topic"] = "A thread",
-            ["participants"] = new JsonArray([.. people.Skip(1).Select(person => new JsonObject { ["communicationIdentifier"] = new JsonObject { ["rawId"] = person.Id } })]),
-        };
-        var answer = await Send(HttpMethod.Post, $"/chat/threads?api-version={ChatVersion}", body.ToJsonString(), people[0]);
-        return (string)answer["chatThread"]!["id"]!;
-    }
-
-    public async Task<JsonNode> Send(HttpMethod method, string target, string? body, User user)
-    {
-        using var request = new HttpRequestMessage(method, new Uri(_endpoint!, target));
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", user.Token);
-        request.Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json");
-        return await Read(request);
-    }
-
-    /// <summary>Requests that send a message of so many bytes: for each thread, by some of its members.</summary>
-    public IEnumerable<byte[]> SendRequests(IReadOnlyList<MadeThread> threads, int senders, int bodyBytes)
-    {
-        var text = string.Concat(Enumerable.Repeat("The quick brown fox jumps over the lazy dog. ", 1 + (bodyBytes / 45)))[..bodyBytes];
-        var body = $$"""{"content":"{{text}}","senderDisplayName":"A person","type":"text"}""";
-        return from thread in threads
-               from person in thread.People.Take(senders)
-               select Encoding.ASCII.GetBytes(
-                   $"POST /chat/threads/{Uri.EscapeDataString(thread.Id)}/messages?api-version={ChatVersion} HTTP/1.1\r\nHost: {Host}\r\n"
-                   + $"Authorization: Bearer {person.Token}\r\nContent-Type: application/json\r\nAccept: application/json\r\n"
-                   + $"x-ms-client-request-id: {Guid.NewGuid()}\r\nContent-Length: {body.Length}\r\n\r\n{body}");
-    }
+    /// <inheritdoc cref="AcsClient.SendRequests"/>
+    public IEnumerable<byte[]> SendRequests(IReadOnlyList<MadeThread> threads, int senders, int bodyBytes) => Client.SendRequests(threads, senders, bodyBytes);
 
     protected override async Task Stop()
     {
-        _http?.Dispose();
+        _client?.Dispose();
         using var kill = Process.Start("kill", ["-TERM", Process.Id.ToString(CultureInfo.InvariantCulture)])!;
         await kill.WaitForExitAsync();
     }
@@ -131,49 +80,17 @@ internal sealed class DomicileProcess : ServerUnderTest
             }
         }
 
-        var parts = connection.Split(';', 2);
-        _endpoint = new Uri(parts[0]["endpoint=".Length..]);
-        _key = Convert.FromBase64String(parts[1]["accesskey=".Length..]);
-        var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        trust.CustomTrustStore.ImportFromPemFile(Trust);
-        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = new() { CertificateChainPolicy = trust } });
-        while (true)
+        _client = new AcsClient(connection, Trust);
+        while (!await _client.Answers())
         {
-            try
+            if (watch.Elapsed > TimeSpan.FromSeconds(30))
             {
-                using var answer = await _http.GetAsync(new Uri(_endpoint, "/.well-known/jwks.json"));
-                answer.EnsureSuccessStatusCode();
-                break;
+                throw new InvalidOperationException("The server does not answer.");
             }
-            catch (HttpRequestException) when (watch.Elapsed < TimeSpan.FromSeconds(30))
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(5));
-            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(5));
         }
 
         FirstAnswer = watch.Elapsed;
     }
-
-    private async Task<JsonNode> AsApplication(string target, string body)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_endpoint!, target)) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
-        var date = DateTimeOffset.UtcNow.ToString("R", CultureInfo.InvariantCulture);
-        var hash = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(body)));
-        var signature = Convert.ToBase64String(HMACSHA256.HashData(_key, Encoding.UTF8.GetBytes($"POST\n{target}\n{date};{_endpoint!.Authority};{hash}")));
-        request.Headers.TryAddWithoutValidation("x-ms-date", date);
-        request.Headers.TryAddWithoutValidation("x-ms-content-sha256", hash);
-        request.Headers.TryAddWithoutValidation("Authorization", $"HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature={signature}");
-        return await Read(request);
-    }
-
-    private async Task<JsonNode> Read(HttpRequestMessage request)
-    {
-        using var answer = await _http!.SendAsync(request);
-        var text = await answer.Content.ReadAsStringAsync();
-        return answer.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new InvalidOperationException($"{request.RequestUri!.AbsolutePath} was answered {(int)answer.StatusCode}: {text}");
-    }
 }
-
-internal sealed record User(string Id, string Token);
-
-internal sealed record MadeThread(string Id, IReadOnlyList<User> People);

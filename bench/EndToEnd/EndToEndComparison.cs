@@ -10,7 +10,8 @@ internal static class EndToEndComparison
         var seconds = options.Number("seconds", 8);
         var connections = options.Numbers("connections", "1,64,256");
         var program = options.Text("program", Repository.Program);
-        await using var domicile = await DomicileProcess.Start(program, options.Text("settings", ""));
+        await using var cluster = options.Text("store", "sqlite") == "postgres" ? await BenchCluster.Start() : null;
+        await using var domicile = await DomicileProcess.Start(program, options.Text("settings", ""), cluster?.Domicile);
         var users = await domicile.MakeUsers(options.Number("users", 1_000));
         var threads = await domicile.MakeThreads(users, options.Number("threads", 500), 20);
         var requests = domicile.SendRequests(threads, senders: 4, bodyBytes: 300).ToList();
@@ -21,7 +22,7 @@ internal static class EndToEndComparison
         var audit = options.Text("audit", "no") == "yes";
         var other = options.Text("against", audit ? program : "");
         var settings = options.Text("against-settings", "");
-        await using ServerUnderTest baseline = other.Length == 0 ? BaselineProcess.Start(settings) : await DomicileProcess.Start(other, settings);
+        await using ServerUnderTest baseline = other.Length == 0 ? BaselineProcess.Start(settings, cluster?.Hand) : await DomicileProcess.Start(other, settings);
         var otherFile = file;
         if (baseline is DomicileProcess second)
         {

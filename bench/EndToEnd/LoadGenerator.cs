@@ -41,10 +41,11 @@ internal static class LoadGenerator
         var server = options.Number("server", 0);
         var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         trust.CustomTrustStore.ImportFromPemFile(options.Text("trust"));
+        var ports = options.Numbers("port", "0");
         var streams = new List<SslStream>();
         for (var i = 0; i < connections; i++)
         {
-            streams.Add(await Connect(options.Number("port", 0), trust));
+            streams.Add(await Connect(ports[i % ports.Count], options.Text("name", "localhost"), options.Text("front", "no") == "yes", trust));
         }
 
         var histograms = streams.Select(_ => new Histogram()).ToList();
@@ -114,13 +115,18 @@ internal static class LoadGenerator
         return (answer.Length >= head + 4 + length, answer.StartsWith("HTTP/1.1 201 "u8));
     }
 
-    private static async Task<SslStream> Connect(int port, X509ChainPolicy trust)
+    private static async Task<SslStream> Connect(int port, string name, bool asFront, X509ChainPolicy trust)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(IPAddress.Loopback, port);
+        if (asFront)
+        {
+            await socket.SendAsync(AcsClient.FrontLine);
+        }
+
         var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
         await stream.AuthenticateAsClientAsync(
-            new SslClientAuthenticationOptions { TargetHost = "localhost", CertificateChainPolicy = trust, ApplicationProtocols = [SslApplicationProtocol.Http11] });
+            new SslClientAuthenticationOptions { TargetHost = name, CertificateChainPolicy = trust, ApplicationProtocols = [SslApplicationProtocol.Http11] });
         return stream;
     }
 

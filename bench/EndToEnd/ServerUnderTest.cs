@@ -71,15 +71,18 @@ internal sealed class BaselineProcess : ServerUnderTest
 {
     private readonly int _port;
 
-    private BaselineProcess(string settings)
-        : base(settings, Repository.Bench, "baseline-server")
+    private BaselineProcess(string settings, string? postgres)
+        : base(settings, Repository.Bench, postgres is null ? ["baseline-server"] : ["baseline-server", "--postgres", postgres])
     {
         _port = int.Parse(Process.StandardOutput.ReadLine()!, System.Globalization.CultureInfo.InvariantCulture);
     }
 
     public override int Port => _port;
 
-    public static BaselineProcess Start(string settings) => new(settings);
+    /// <summary>Starts it.</summary>
+    /// <param name="settings">Variables for it.</param>
+    /// <param name="postgres">A file with the connection to an empty database, or null for a file of SQLite.</param>
+    public static BaselineProcess Start(string settings, string? postgres = null) => new(settings, postgres);
 
     protected override Task Stop()
     {

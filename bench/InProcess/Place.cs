@@ -11,25 +11,31 @@ namespace Domicile.Bench.InProcess;
 /// <summary>A resource on a real store, in this process.</summary>
 internal sealed class Place : IAsyncDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("domicile-bench-").FullName;
+    private readonly string? _directory;
 
-    private Place(ScaleUnit? unit)
+    private Place(ScaleUnit unit, Home home, string? directory)
     {
-        Unit = unit!;
+        (Unit, Home, _directory) = (unit, home, directory);
     }
 
-    public ScaleUnit Unit { get; private set; }
+    public ScaleUnit Unit { get; }
 
-    public Home Home { get; private set; } = null!;
+    public Home Home { get; }
 
-    public static async Task<Place> Open(PostgresStore? postgres = null)
+    /// <summary>Opens a node's view of a store, with a resource of its own.</summary>
+    /// <param name="postgres">The databases; null for SQLite in a directory of its own.</param>
+    /// <param name="rootKey">The root key file that nodes of one geography share.</param>
+    public static async Task<Place> Open(PostgresStore? postgres = null, string? rootKey = null)
     {
-        var place = new Place(null);
-        place.Unit = await ScaleUnit.Open(
-            new ScaleUnitOptions(Geography.Parse("Europe"), Path.Combine(place._directory, "unit")) { Postgres = postgres }, ProductModules.Catalogue(), TimeProvider.System, NullLogger.Instance, CancellationToken.None);
-        place.Home = await place.Unit.Own.Administration!.Add(Guid.NewGuid(), CancellationToken.None);
-        return place;
+        var directory = Directory.CreateTempSubdirectory("domicile-bench-").FullName;
+        var unit = await ScaleUnit.Open(
+            new ScaleUnitOptions(Geography.Parse("Europe"), Path.Combine(directory, "unit")) { Postgres = postgres, RootKeyFile = rootKey },
+            ProductModules.Catalogue(), TimeProvider.System, NullLogger.Instance, CancellationToken.None);
+        return new Place(unit, await unit.Own.Administration!.Add(Guid.NewGuid(), CancellationToken.None), directory);
     }
+
+    /// <summary>Another resource on the same store, which closes with this one.</summary>
+    public async Task<Place> Another() => new(Unit, await Unit.Own.Administration!.Add(Guid.NewGuid(), CancellationToken.None), null);
 
     public async Task<(SubjectRef Subject, string RawId, UserAccount Account)> Person()
     {
@@ -84,8 +90,11 @@ internal sealed class Place : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Unit.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
+        if (_directory is not null)
+        {
+            await Unit.DisposeAsync();
+            Directory.Delete(_directory, recursive: true);
+        }
     }
 
     private static void Check(Outcome outcome)

@@ -45,11 +45,12 @@ internal sealed class PostgresBaseline : IAsyncDisposable
     }
 
     /// <summary>Stores a message durably.</summary>
-    public async Task Append(long thread, long sender, byte[] payload)
+    /// <returns>Its id.</returns>
+    public async Task<long> Append(long thread, long sender, byte[] payload)
     {
         var pending = new Pending(thread, sender, payload);
         await _queue.Writer.WriteAsync(pending);
-        await pending.Done.Task;
+        return await pending.Done.Task;
     }
 
     public async ValueTask DisposeAsync()
@@ -73,7 +74,7 @@ internal sealed class PostgresBaseline : IAsyncDisposable
             try
             {
                 await Commit(group);
-                group.ForEach(pending => pending.Done.SetResult());
+                group.ForEach(pending => pending.Done.SetResult(pending.Id));
             }
             catch (NpgsqlException fault)
             {
@@ -109,6 +110,7 @@ internal sealed class PostgresBaseline : IAsyncDisposable
             var pending = group[i];
             var head = heads[pending.Thread];
             heads[pending.Thread] = head = (head.Sequence + 1, Math.Max(now, head.Arrival + 1));
+            pending.Id = head.Arrival;
             (threads[i], ids[i], sequences[i], senders[i], ones[i], ats[i]) = (pending.Thread, head.Arrival, head.Sequence, pending.Sender, 1, now);
             (sealIds[i], payloads[i], keys[i]) = (Guid.CreateVersion7().ToByteArray(bigEndian: true), pending.Payload, new byte[18]);
         }
@@ -147,6 +149,8 @@ internal sealed class PostgresBaseline : IAsyncDisposable
 
     private sealed record Pending(long Thread, long Sender, byte[] Payload)
     {
-        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public long Id { get; set; }
+
+        public TaskCompletionSource<long> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }
