@@ -10,8 +10,8 @@ namespace Domicile.Storage;
 /// </summary>
 public sealed partial class Housekeeping : IAsyncDisposable
 {
-    /// <summary>Rows in one piece.</summary>
-    private const int PieceRows = 500;
+    /// <summary>Rows in one piece: whoever writes at the same moment waits for one at most.</summary>
+    private const int PieceRows = 100;
 
     /// <summary>Roots that one look for unused ones reads.</summary>
     private const int IdleWindow = 2_000;
@@ -20,6 +20,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
 
     private static readonly TimeSpan TrimInterval = TimeSpan.FromHours(1);
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(1);
 
     /// <summary>A node that dies in the middle of its round is followed by another after this time.</summary>
     private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(15);
@@ -94,7 +95,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
                 await Keep(cancel);
 
                 // One batch per record: a piece shares its transaction with whoever else writes, and never holds them up.
-                var before = swept;
+                var (before, began) = (swept, TimeProvider.System.GetTimestamp());
                 var outcomes = await Task.WhenAll(expired.Select(row => _unit.Engine.Commit(
                     new Plan(row.Resource, null, [], [new Write(kind, WriteKind.Delete, row.Key, [], null, 0, null)]), cancel)));
                 swept += outcomes.Count(outcome => outcome.Position > 0);
@@ -103,6 +104,8 @@ public sealed partial class Housekeeping : IAsyncDisposable
                     // Somebody else was faster, or a row does not go; the next sweep looks again.
                     break;
                 }
+
+                await Rest(began, cancel);
             }
         }
 
@@ -162,9 +165,12 @@ public sealed partial class Housekeeping : IAsyncDisposable
             await _unit.Administration.DestroyKeysOf(purge.Resource, cancel);
         }
 
+        var began = TimeProvider.System.GetTimestamp();
         while (!await _unit.Engine.ContinuePurge(purge, PieceRows, cancel))
         {
             await Keep(cancel);
+            await Rest(began, cancel);
+            began = TimeProvider.System.GetTimestamp();
         }
     }
 
@@ -205,6 +211,10 @@ public sealed partial class Housekeeping : IAsyncDisposable
             throw new OperationCanceledException("Another node keeps the store in order now.");
         }
     }
+
+    /// <summary>After each piece as long as it took: the writer is at most half as busy with it as with everybody else.</summary>
+    private static Task Rest(long began, CancellationToken cancel) =>
+        Task.Delay(TimeProvider.System.GetElapsedTime(began) is var took && took < LongestRest ? took : LongestRest, TimeProvider.System, cancel);
 
     private async Task Round(CancellationToken cancel)
     {

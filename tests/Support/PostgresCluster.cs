@@ -82,7 +82,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
 
     private static async Task<PostgresCluster> Start(bool isDurable, IReadOnlyList<string> settings, CancellationToken cancel)
     {
-        var cluster = await Make();
+        var cluster = await Make(RandomNumberGenerator.GetHexString(24), RandomNumberGenerator.GetHexString(24));
         cluster._isDurable = isDurable;
         cluster._settings = settings;
         try
@@ -116,6 +116,48 @@ internal sealed class PostgresCluster : IAsyncDisposable
     /// <summary>Copies the whole running cluster, with pg_basebackup.</summary>
     public Task BaseBackup(CancellationToken cancel) =>
         Tool("pg_basebackup", Connection("postgres", Superuser, _superuserPassword), [$"--pgdata={Base}", "--checkpoint=fast", "--wal-method=none", "--no-manifest"], cancel, asItsUser: true);
+
+    /// <summary>
+    /// A standby of this cluster, from now on its only synchronous one: a commit is acknowledged when it is durable on both. It is a server of its own, that
+    /// can take over with <see cref="Promote"/>.
+    /// </summary>
+    public async Task<PostgresCluster> Standby(CancellationToken cancel)
+    {
+        var standby = await Make(_rolePassword, _superuserPassword);
+        standby._isDurable = _isDurable;
+        standby._settings = _settings;
+        try
+        {
+            await Tool(
+                "pg_basebackup", Connection("postgres", Superuser, _superuserPassword),
+                [$"--pgdata={standby.Data}", "--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf"], cancel, asItsUser: true);
+            await standby.StartAgain(cancel);
+            await Execute("ALTER SYSTEM SET synchronous_standby_names = '*'", cancel);
+            await Execute("SELECT pg_reload_conf()", cancel);
+            await Until("SELECT count(*) = 1 FROM pg_stat_replication WHERE sync_state = 'sync'", cancel);
+            return standby;
+        }
+        catch
+        {
+            await standby.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Makes a standby the primary. It waits for no standby of its own.</summary>
+    public async Task Promote(CancellationToken cancel)
+    {
+        await Execute("SELECT pg_promote()", cancel);
+        await Execute("ALTER SYSTEM SET synchronous_standby_names = ''", cancel);
+        await Execute("SELECT pg_reload_conf()", cancel);
+    }
+
+    /// <summary>The same database, on whichever of both clusters is the primary.</summary>
+    public static string OnBoth(string connection, PostgresCluster other)
+    {
+        var first = new NpgsqlConnectionStringBuilder(connection);
+        return new NpgsqlConnectionStringBuilder(connection) { Host = $"{first.Host}:{first.Port},{first.Host}:{other.Port}", TargetSessionAttributes = "primary" }.ConnectionString;
+    }
 
     /// <summary>A moment to come back to, by name.</summary>
     public Task Mark(string name, CancellationToken cancel) => Execute($"SELECT pg_create_restore_point('{name}')", cancel);
@@ -237,10 +279,10 @@ internal sealed class PostgresCluster : IAsyncDisposable
         await Ended();
     }
 
-    private static async Task<PostgresCluster> Make()
+    private static async Task<PostgresCluster> Make(string rolePassword, string superuserPassword)
     {
         var directory = Directory.CreateTempSubdirectory("domicile-postgres-").FullName;
-        var cluster = new PostgresCluster(directory, RandomNumberGenerator.GetHexString(24), RandomNumberGenerator.GetHexString(24));
+        var cluster = new PostgresCluster(directory, rolePassword, superuserPassword);
         await File.WriteAllTextAsync(cluster.PasswordFile(), cluster._superuserPassword);
         if (IsRoot)
         {
@@ -263,6 +305,18 @@ internal sealed class PostgresCluster : IAsyncDisposable
         Timeout = 5,
         IncludeErrorDetail = true,
     }.ConnectionString;
+
+    /// <summary>Waits until the server answers true.</summary>
+    public async Task Until(string question, CancellationToken cancel)
+    {
+        await using var connection = new NpgsqlConnection(Connection("postgres", Superuser, _superuserPassword) + ";Pooling=false");
+        await connection.OpenAsync(cancel);
+        await using var command = new NpgsqlCommand(question, connection);
+        while (await command.ExecuteScalarAsync(cancel) is not true)
+        {
+            await Task.Delay(20, cancel);
+        }
+    }
 
     private async Task Execute(string statement, CancellationToken cancel)
     {

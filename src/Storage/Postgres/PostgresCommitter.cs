@@ -33,6 +33,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     private readonly Func<PostgresGroup, CancellationToken, ValueTask<long>> _lastPositionOf;
     private readonly Task _running;
     private NpgsqlConnection? _connection;
+    private PostgresConfirmation? _confirmation;
     private Exception? _broken;
 
     public PostgresCommitter(
@@ -173,6 +174,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
             {
                 isCommitting = true;
                 await group.Write(connection, _node, now, CancellationToken.None);
+                await _confirmation!.Require(CancellationToken.None);
             }
             else
             {
@@ -188,11 +190,14 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         catch (Exception broken)
         {
             await Disconnect();
-            if (!isCommitting || !await WasCommitted(group.Transaction, broken))
+            if (!isCommitting || broken is StoreUnavailableException || !await WasCommitted(group.Transaction, broken))
             {
                 throw;
             }
 
+            // The server may have ended the connection while the commit waited for the standby.
+            await Connect();
+            await _confirmation!.Ask(CancellationToken.None);
             group.Place(await _lastPositionOf(group, CancellationToken.None));
         }
     }
@@ -252,7 +257,9 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         }
 
         await Disconnect();
-        return _connection = await _database.Open(CancellationToken.None);
+        _connection = await _database.Open(CancellationToken.None);
+        _confirmation = PostgresConfirmation.On(_connection);
+        return _connection;
     }
 
     private async ValueTask Disconnect()

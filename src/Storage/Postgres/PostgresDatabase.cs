@@ -112,7 +112,12 @@ internal sealed class PostgresDatabase : IAsyncDisposable
             try
             {
                 await using var connection = await source.OpenConnectionAsync(cancel);
-                return await work(connection, cancel);
+                var confirmation = PostgresConfirmation.On(connection);
+                var answer = await work(connection, cancel);
+
+                // What an earlier attempt committed may not have been confirmed when its connection ended.
+                await (attempt > 1 && source == _source ? confirmation.Ask(cancel) : confirmation.Require(cancel));
+                return answer;
             }
             catch (Exception fault) when (PostgresFault.IsUnavailable(fault) && !(source == _readers && PostgresFault.IsReadOnly(fault)) && !cancel.IsCancellationRequested)
             {

@@ -30,6 +30,7 @@ internal sealed class PostgresFeed(PostgresDatabase database, Func<long, RecordK
     private const long Going = 3;
 
     private const int EndPage = 10_000;
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(1);
 
     // One statement, hence one snapshot: the rows, and which transactions were over for it.
     private const string Select =
@@ -47,6 +48,7 @@ internal sealed class PostgresFeed(PostgresDatabase database, Func<long, RecordK
     private long _epoch;
     private long _settled;
     private (long Below, ulong Transaction)? _waiting;
+    private long _askedOn;
 
     /// <summary>Up to here nothing can come any more, as far as is known.</summary>
     public long Settled
@@ -203,7 +205,7 @@ internal sealed class PostgresFeed(PostgresDatabase database, Func<long, RecordK
     {
         lock (_lock)
         {
-            if (_waiting is not null)
+            if (_waiting is not null && TimeProvider.System.GetElapsedTime(_askedOn) < AskAgainAfter)
             {
                 return false;
             }
@@ -220,11 +222,13 @@ internal sealed class PostgresFeed(PostgresDatabase database, Func<long, RecordK
             cancel);
         lock (_lock)
         {
-            // Of two who looked at once either is right: each id is younger than every gap below its own position.
-            _waiting ??= (below, transaction);
+            // Of two who looked at once either is right: each id is younger than every gap below its own position. A standby that took over gives ids
+            // that are smaller than those of the old primary, for which one could wait long; whoever is not over there is below its present one.
+            var isNew = _waiting is null || transaction < _waiting.Value.Transaction;
+            _waiting = isNew ? (_waiting?.Below ?? below, transaction) : _waiting;
+            _askedOn = TimeProvider.System.GetTimestamp();
+            return isNew;
         }
-
-        return true;
     }
 
     private sealed class FeedRows

@@ -66,6 +66,7 @@ internal sealed class PostgresKeyChange
             }
         }
 
+        var confirmation = PostgresConfirmation.On(connection);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var oldest = await LockEpoch(connection, changes, cancel);
         var buckets = await Lock(connection, changes, cancel);
@@ -92,6 +93,9 @@ internal sealed class PostgresKeyChange
         }
 
         await transaction.CommitAsync(cancel);
+
+        // What an earlier attempt made may not have been confirmed when its connection ended.
+        await (isInDoubt ? confirmation.Ask(cancel) : confirmation.Require(cancel));
     }
 
     /// <summary>Names as two arrays, scopes and ids.</summary>
