@@ -98,6 +98,13 @@ internal sealed class PostgresSignals : IAsyncDisposable
         while (true)
         {
             await _wanted.WaitAsync(cancel);
+            if (!connection.FullState.HasFlag(System.Data.ConnectionState.Open))
+            {
+                // It ended while there was nothing to send. The signal goes with the next one.
+                Wake();
+                throw new NpgsqlException("The connection ended while it was idle.");
+            }
+
             await command.ExecuteNonQueryAsync(cancel);
         }
     }
