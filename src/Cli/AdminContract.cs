@@ -51,6 +51,13 @@ internal sealed record ResourceSettings(
 /// <summary>A communication user.</summary>
 internal sealed record IdentityReply(string Id, DateTimeOffset CreatedOn);
 
+/// <summary>Asks for a hold.</summary>
+internal sealed record HoldRequest(string Covers, string? Name, string Reason, DateTimeOffset ReviewOn);
+
+/// <summary>A hold.</summary>
+internal sealed record HoldReply(
+    string Id, string Covers, string Reason, DateTimeOffset PlacedOn, DateTimeOffset ReviewOn, bool IsDue, string? Name = null, string? PlacedByRole = null, string? PlacedWith = null);
+
 /// <summary>One page of a list.</summary>
 internal sealed record Page<T>(IReadOnlyList<T> Value, string? NextLink = null);
 
@@ -146,6 +153,10 @@ internal sealed record BackupReply(string Directory, string Database, DateTimeOf
 [JsonSerializable(typeof(RegenerateRequest))]
 [JsonSerializable(typeof(IReadOnlyList<IdentityReply>))]
 [JsonSerializable(typeof(Page<IdentityReply>))]
+[JsonSerializable(typeof(HoldRequest))]
+[JsonSerializable(typeof(HoldReply))]
+[JsonSerializable(typeof(IReadOnlyList<HoldReply>))]
+[JsonSerializable(typeof(Page<HoldReply>))]
 [JsonSerializable(typeof(ResourceSettings))]
 [JsonSerializable(typeof(ProblemReply))]
 [JsonSerializable(typeof(JsonElement))]

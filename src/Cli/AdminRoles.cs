@@ -30,6 +30,9 @@ internal static class AdminRoles
     /// <summary><c>identity list</c>: ids of people, which is more than a reader is shown.</summary>
     public const string ForIdentities = Owner;
 
+    /// <summary><c>hold</c>: what is kept against its rule, of whom, and why.</summary>
+    public const string ForHolds = Privacy;
+
     /// <summary><c>audit export</c>: who did what.</summary>
     public const string ForAudit = Privacy;
 }

@@ -62,6 +62,7 @@ internal static class CommandLine
             InventoryCommand.Describe(options, terminal),
             AuditCommands.Describe(options, terminal),
             ResidencyCommands.Describe(options, terminal),
+            HoldCommands.Describe(options, terminal),
             StoreCommands.Describe(options, terminal),
             BackupCommands.Backup(options, terminal),
             BackupCommands.Restore(options, terminal),

@@ -40,6 +40,13 @@ public sealed class Batch
         return this;
     }
 
+    /// <summary>The same, of a kind that is known by its declaration only.</summary>
+    internal Batch LockRoot(RecordKind kind, long root, Problem otherwise)
+    {
+        _lock = _lock is null ? new RootLock(kind, root, otherwise) : throw new InvalidOperationException("A batch has one root.");
+        return this;
+    }
+
     /// <summary>The record must exist, and not have ended.</summary>
     public Batch Require<T>(ColumnValue[] key, Problem otherwise)
         where T : class

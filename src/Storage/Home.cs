@@ -29,6 +29,9 @@ public sealed class Home
     /// <summary>Its sealed files.</summary>
     public HomeBlobs Blobs => new(Unit, Resource);
 
+    /// <summary>What keeps records of it from being deleted.</summary>
+    public Holds Holds => new(this, Unit);
+
     /// <summary>Signals that are never at rest.</summary>
     public Ephemeral Ephemeral => Unit.Ephemeral;
 

@@ -48,6 +48,7 @@ public sealed record RetentionRule
 
 /// <summary>The serializer of the storage's own records.</summary>
 [JsonSerializable(typeof(RetentionRule))]
+[JsonSerializable(typeof(Hold))]
 [JsonSerializable(typeof(AuditDay))]
 [JsonSerializable(typeof(AuditEntry))]
 [JsonSerializable(typeof(AuditGroup))]

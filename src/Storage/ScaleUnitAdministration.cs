@@ -64,12 +64,18 @@ public sealed class ScaleUnitAdministration
     /// <summary>
     /// Removes a resource with everything in it: every key of it is destroyed when this returns, so that nothing of it opens; the rows follow in the background.
     /// </summary>
-    public async Task Remove(Home home, CancellationToken cancel)
+    /// <returns>Why it was refused, or null: nothing is removed while anything in it is held.</returns>
+    public async Task<Problem?> Remove(Home home, CancellationToken cancel)
     {
         var resource = home.Resource;
         if (resource == ResourceRef.Geography)
         {
             throw new InvalidOperationException("The geography's own home cannot be removed.");
+        }
+
+        if (await FindHold(home, cancel) is { } first)
+        {
+            return StorageProblems.Held(first);
         }
 
         // Two nodes that added it at the same moment may have made room on two scale units.
@@ -81,11 +87,31 @@ public sealed class ScaleUnitAdministration
             }
 
             var number = here.Resource.Number;
-            await unit.Engine.BeginPurge(number, null, 0, unit.Clock.GetUtcNow(), cancel);
+            if (await unit.Engine.BeginRemoval(number, unit.Clock.GetUtcNow(), cancel) is { } hold)
+            {
+                return StorageProblems.Held(hold);
+            }
+
             unit.ForgetHome(resource.Id);
             await unit.Administration.DestroyKeysOf(number, CancellationToken.None);
             unit.Housekeeping.Wake();
         }
+
+        return null;
+    }
+
+    /// <summary>Any hold in a resource, or null: it keeps the resource from being removed.</summary>
+    public async ValueTask<Guid?> FindHold(Home home, CancellationToken cancel)
+    {
+        foreach (var unit in _all)
+        {
+            if (await unit.FindHome(home.ResourceId, cancel) is { } here && await unit.Engine.HoldIn(here.Resource.Number, cancel) is { } hold)
+            {
+                return hold;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Takes the other scale units of the geography, in the order of the configuration.</summary>

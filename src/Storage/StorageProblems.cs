@@ -20,6 +20,18 @@ public static class StorageProblems
     /// <summary>The record names a file that was not completed, or so long ago that it may be collected.</summary>
     public static readonly Problem NoBlob = new("/problems/storage/no-blob", 409, "The file that the record names is not there any more. Send it again.");
 
+    /// <summary>The resource has as many holds as it can.</summary>
+    public static readonly Problem TooManyHolds = new("/problems/storage/too-many-holds", 409, $"A resource has at most {Holds.Most} holds. Release those that are no longer needed.");
+
+    /// <summary>A hold keeps what would be deleted or changed. It is named by its id, so that whoever may ask can ask; why it was placed is not said.</summary>
+    public static Problem Held(Guid hold) =>
+        new(HeldType, 409, $"It is under a legal hold ({hold:D}): until that is released it can be neither deleted nor changed.") { Code = "UnderHold" };
+
+    /// <summary>Whether a refusal is one for a hold.</summary>
+    public static bool IsHeld(Problem? refused) => refused?.Type == HeldType;
+
+    private const string HeldType = "/problems/storage/under-hold";
+
     /// <summary>The store cannot write just now.</summary>
     public static readonly Problem Unavailable =
         new("/problems/storage/unavailable", 503, "The store cannot be written just now; nothing was changed. Try again.") { RetryAfter = TimeSpan.FromSeconds(5) };

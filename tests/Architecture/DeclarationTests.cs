@@ -24,6 +24,7 @@ public sealed class DeclarationTests
         "audit.group.Leaves",                 // hashes of what was sealed
         "audit.witnessed.Origin",             // a geography and random digits
         "chat.thread.PublicId",               // random
+        "storage.hold.Covers",                // one of two words, or the name of a kind of record
         "storage.retention.Kind",             // the name of a kind of record
     ];
 

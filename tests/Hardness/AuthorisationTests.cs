@@ -61,6 +61,9 @@ public sealed class AuthorisationTests
         Administration_GetSettings               .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
         Administration_UpdateSettings            .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   403   403    .      .      .     .
         Administration_ListIdentities            .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   403   200   403    .      .      .     .
+        Holds_Place                              .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           201   403   201   403    .      .      .     .
+        Holds_List                               .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   403   200   403    .      .      .     .
+        Holds_Release                            .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           204   403   204   403    .      .      .     .
         Residency_BeginVerification              .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           202   202   202   403    .      .      .     .
         Residency_GetVerification                .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
         Residency_StopVerification               .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           204   204   204   403    .      .      .     .
@@ -283,7 +286,7 @@ public sealed class AuthorisationTests
         /// <summary>Who may change something gets a thread, an identity and a resource of their own to do it to.</summary>
         private async Task<Scene> SceneFor(Operation operation, Who who)
         {
-            if (who is not (Who.Key or Who.Participant or Who.Joiner or Who.LimitedJoiner or Who.Removed or Who.Owner or Who.Operator))
+            if (!(who == Who.Privacy && operation.Name.StartsWith("Holds_", StringComparison.Ordinal)) && who is not (Who.Key or Who.Participant or Who.Joiner or Who.LimitedJoiner or Who.Removed or Who.Owner or Who.Operator))
             {
                 return _shared;
             }
@@ -291,10 +294,18 @@ public sealed class AuthorisationTests
             return await NewScene(operation, who);
         }
 
+        private async Task<string> NewHold(Scene scene)
+        {
+            var hold = new { covers = "subject", name = scene.Newcomer, reason = "r", reviewOn = DateTimeOffset.UtcNow.AddDays(1) };
+            var answer = await _administration.Send(HttpMethod.Post, "/resources/demo/holds", Wire.Bytes(hold), request => request.Headers.TryAddWithoutValidation("Authorization", _credentials[Who.Owner]));
+            return answer.Is(201).Json.GetProperty("id").GetString()!;
+        }
+
         private async Task<Scene> NewScene(Operation operation, Who who)
         {
             var resource = "demo";
-            if (operation.Access.Kind == AccessKind.Administrator && operation.Method != "GET")
+            var isOfPeople = operation.Name.StartsWith("Holds_", StringComparison.Ordinal);
+            if (operation.Access.Kind == AccessKind.Administrator && operation.Method != "GET" && !isOfPeople)
             {
                 resource = $"r{Guid.NewGuid():N}";
                 (await _administration.Send(HttpMethod.Post, "/resources", Wire.Bytes(new { name = resource }), request =>
@@ -310,7 +321,8 @@ public sealed class AuthorisationTests
                 (await _resource.AsUser(_host.Token, HttpMethod.Post, Wire.Chat(thread, "/participants/:remove"), _users[who].Identifier)).Is(204);
             }
 
-            return new Scene(thread, message, member.Id, newcomer.Id, newcomer.Id, resource);
+            var scene = new Scene(thread, message, member.Id, newcomer.Id, newcomer.Id, resource);
+            return operation.Name == "Holds_Release" ? scene with { Hold = await NewHold(scene) } : scene;
         }
     }
 }

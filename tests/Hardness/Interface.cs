@@ -4,6 +4,7 @@ using Domicile.Modules.Administration;
 using Domicile.Modules.Chat;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
+using Domicile.Modules.Privacy;
 using Domicile.Residency;
 using Domicile.Server;
 using Microsoft.Extensions.DependencyInjection;
@@ -71,6 +72,9 @@ internal static class Interface
         new("Administration_UpdateSettings", 200, AdministrationJson.Default.SettingsModel,
             """{"rateProfile":"generous","receiptsInThreadsUpTo":250,"typingInThreadsUpTo":250,"auditMessages":false,"idleThreadsDeletedAfterDays":30}"""),
         new("Administration_ListIdentities", 200) { Query = [("maxPageSize", "10"), ("continuation", "7fffffffffffffff")] },
+        new("Holds_Place", 201, PrivacyJson.Default.PlaceHoldRequest, """{"covers":"subject","name":"MEMBER","reason":"r","reviewOn":"2027-06-30T00:00:00Z"}"""),
+        new("Holds_List", 200) { Query = [("maxPageSize", "10"), ("continuation", "subject~GUID")] },
+        new("Holds_Release", 204),
         new("Residency_BeginVerification", 202),
         new("Residency_GetVerification", 200),
         new("Residency_StopVerification", 204),
@@ -185,12 +189,16 @@ internal sealed record Sample(string Operation, int Success, JsonTypeInfo? Type 
 /// <summary>What the words in capitals of a good request stand for.</summary>
 internal sealed record Scene(string Thread, string Message, string Member, string Newcomer, string Identity, string Resource)
 {
+    /// <summary>A hold in the resource.</summary>
+    public string Hold { get; init; } = $"{Guid.NewGuid():D}";
+
     /// <summary>The path of an operation, with what its template names.</summary>
     public string Path(Operation operation) => operation.Path
         .Replace("{threadId}", Uri.EscapeDataString(Thread), StringComparison.Ordinal)
         .Replace("{messageId}", Message, StringComparison.Ordinal)
         .Replace("{id}", Uri.EscapeDataString(Identity), StringComparison.Ordinal)
         .Replace("{nameOrId}", Resource, StringComparison.Ordinal)
+        .Replace("{holdId}", Hold, StringComparison.Ordinal)
         .Replace("{entry}", "1-1", StringComparison.Ordinal);
 
     /// <summary>Path and query of a good request.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Domicile.Residency;
+using Domicile.Storage;
 
 namespace Domicile.Tests.Storage;
 
@@ -194,5 +195,7 @@ internal sealed partial class TestJson : JsonSerializerContext
     public static Catalogue Catalogue() => new Catalogue()
         .Add<Room>(Default).Add<Member>(Default).Add<Line>(Default).Add<Setting>(Default).Add<Letter>(Default).Add<OptOut>(Default).Add<Visit>(Default)
         .Add<Diary>(Default).Add<Chapter>(Default).Add<Page>(Default)
+        .Add<Hold>(StorageRecords.Default).Add<RetentionRule>(StorageRecords.Default)
+        .Add<AuditDay>(StorageRecords.Default).Add<AuditEntry>(StorageRecords.Default).Add<AuditGroup>(StorageRecords.Default)
         .Close();
 }

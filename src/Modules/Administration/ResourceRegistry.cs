@@ -63,15 +63,20 @@ public sealed class ResourceRegistry(IResourceOrigins origins, TimeProvider cloc
     /// <returns>Why it was refused, or null.</returns>
     public async ValueTask<Problem?> Delete(Home geography, CommunicationResource resource, AuditNote note, CancellationToken cancel)
     {
+        if (await geography.Administration!.Find(resource.Id, cancel) is { } asked && await geography.Administration.FindHold(asked, cancel) is { } hold)
+        {
+            return StorageProblems.Held(hold);
+        }
+
         var begun = await geography.Store.Commit(b => b.Require<CommunicationResource>([resource.Id], AdministrationProblems.NoResource).Audit(note), cancel);
         if (begun.Refused is not null)
         {
             return begun.Refused;
         }
 
-        if (await geography.Administration!.Find(resource.Id, cancel) is { } home)
+        if (await geography.Administration.Find(resource.Id, cancel) is { } home && await geography.Administration.Remove(home, cancel) is { } held)
         {
-            await geography.Administration.Remove(home, cancel);
+            return held;
         }
 
         var outcome = await geography.Store.Commit(b => b.Delete<CommunicationResource>([resource.Id]), CancellationToken.None);

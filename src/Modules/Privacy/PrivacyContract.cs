@@ -40,6 +40,29 @@ internal sealed record DataMap(string Geography, Guid Resource, ResourceSettings
 /// <param name="IsOwnRule">Whether the resource set these days itself.</param>
 internal sealed record MappedKind(InventoryKind Declared, long Records, bool IsMore, int? DaysWithoutUse, bool? IsOwnRule);
 
+/// <summary>POST /resources/{nameOrId}/holds.</summary>
+/// <param name="Covers"><c>resource</c>, <c>subject</c>, or the kind of root that is held, such as <c>chat.thread</c>.</param>
+/// <param name="Name">The id of the person or the root, as applications know it; none for the resource.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="ReviewOn">When somebody is to look whether it is still needed.</param>
+internal sealed record PlaceHoldRequest(string? Covers, string? Name, string? Reason, DateTimeOffset? ReviewOn);
+
+/// <summary>A hold.</summary>
+/// <param name="Id">Its id, which refusals name.</param>
+/// <param name="Covers">What it covers.</param>
+/// <param name="Name">The id of the person or the root.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="PlacedOn">Since when.</param>
+/// <param name="PlacedByRole">The role of the administrator who placed it.</param>
+/// <param name="PlacedWith">The id of their token, which the audit log has too.</param>
+/// <param name="ReviewOn">When somebody is to look at it.</param>
+/// <param name="IsDue">Whether that time has come.</param>
+internal sealed record HoldReply(
+    Guid Id, string Covers, string? Name, string Reason, DateTimeOffset PlacedOn, string? PlacedByRole, string? PlacedWith, DateTimeOffset ReviewOn, bool IsDue);
+
+/// <summary>A page of holds.</summary>
+internal sealed record HoldList(IReadOnlyList<HoldReply> Value, string? NextLink);
+
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -47,5 +70,8 @@ internal sealed record MappedKind(InventoryKind Declared, long Records, bool IsM
     Converters = [typeof(WireTime)])]
 [JsonSerializable(typeof(VerificationReply))]
 [JsonSerializable(typeof(DataMap))]
+[JsonSerializable(typeof(PlaceHoldRequest))]
+[JsonSerializable(typeof(HoldReply))]
+[JsonSerializable(typeof(HoldList))]
 [JsonSerializable(typeof(InventoryHistory))]
 internal sealed partial class PrivacyJson : JsonSerializerContext;

@@ -15,8 +15,10 @@ public sealed class PrivacyModule : IModule
     /// <inheritdoc/>
     public void AddServices(IServiceCollection services) => services
         .AddSingleton<ResidencyVerifications>()
+        .AddSingleton<HoldEndpoints>()
         .AddSingleton<PrivacyEndpoints>();
 
     /// <inheritdoc/>
-    public IEnumerable<Operation> Operations(IServiceProvider services) => services.GetRequiredService<PrivacyEndpoints>().Operations();
+    public IEnumerable<Operation> Operations(IServiceProvider services) =>
+        [.. services.GetRequiredService<PrivacyEndpoints>().Operations(), .. services.GetRequiredService<HoldEndpoints>().Operations()];
 }

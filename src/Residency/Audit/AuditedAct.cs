@@ -56,12 +56,21 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
     public static readonly AuditedAct MessageSent = new(
         30, "message.sent", "A message was sent in a resource whose settings ask for this. The entry is a digest of the message's own record.", "Chat");
 
+    /// <summary>A hold was placed.</summary>
+    public static readonly AuditedAct HoldPlaced = new(40, "hold.placed", "A person's records, a thread or a whole resource were put under a hold: nothing of it is deleted until its release.", "Privacy");
+
+    /// <summary>A hold was released.</summary>
+    public static readonly AuditedAct HoldReleased = new(41, "hold.released", "A hold was released: what it covered goes by its rules again.", "Privacy");
+
+    /// <summary>The holds of a resource were listed.</summary>
+    public static readonly AuditedAct HoldsListed = new(42, "holds.listed", "An administrator was shown the holds of a resource, with reasons and ids of people.", "Privacy");
+
     /// <summary>Every act, in the order of their numbers.</summary>
     public static IReadOnlyList<AuditedAct> All { get; } =
     [
         LogContinued, LogRead, AccessDenied,
         AdministratorTokenMinted, ResourceCreated, ResourceDeleted, SettingsChanged, RuleChanged, KeyRegenerated, KeysShown,
-        IdentitiesListed, TokensRevoked, IdentityErased, MessageSent,
+        IdentitiesListed, TokensRevoked, IdentityErased, MessageSent, HoldPlaced, HoldReleased, HoldsListed,
     ];
 
     private static readonly FrozenDictionary<int, AuditedAct> ByNumber = All.ToFrozenDictionary(act => act.Number);

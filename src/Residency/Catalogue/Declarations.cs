@@ -121,6 +121,9 @@ public sealed class RecordAttribute(string kind, DataCategory category, Retentio
     /// <summary>The legal reason, for <see cref="ErasureRule.KeepUntilExpiry"/>.</summary>
     public string? ErasureReason { get; init; }
 
+    /// <summary>Whether what a record said before counts too, so that a hold keeps it from being changed. What is appended is a history anyway.</summary>
+    public bool IsHistory { get; init; }
+
     /// <summary>Accessed, cached or stored.</summary>
     public Exposure Exposure { get; init; } = Exposure.Stored;
 

@@ -22,6 +22,7 @@ public abstract class RecordKind
         Erasure = declaration.Erasure;
         ErasureReason = declaration.ErasureReason;
         Exposure = declaration.Exposure;
+        IsHistory = declaration.IsHistory || declaration.Layout == Layout.Append;
         Note = declaration.Note;
         Indexes = [.. type.GetCustomAttributes<IndexAttribute>()];
     }
@@ -55,6 +56,9 @@ public abstract class RecordKind
 
     /// <summary>Accessed, cached or stored.</summary>
     public Exposure Exposure { get; }
+
+    /// <summary>Whether what a record said before counts too: a hold keeps it from being changed, not only from being deleted.</summary>
+    public bool IsHistory { get; }
 
     /// <summary>A sentence for the inventory.</summary>
     public string? Note { get; }

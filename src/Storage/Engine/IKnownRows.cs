@@ -29,6 +29,12 @@ internal interface IKnownRows
     /// <summary>Whether the person's erasure has begun. What was sealed before that and is still on its way must not be written any more.</summary>
     bool IsErased(long person);
 
+    /// <summary>A hold that covers a record, or null.</summary>
+    Guid? HoldOn(RecordKind kind, ColumnValue[] key, long resource);
+
+    /// <summary>A hold that keeps a person from being erased, or null.</summary>
+    Guid? HoldOnPerson(long person, long resource);
+
     /// <summary>The last arrival below a root; 0 when there was none.</summary>
     long LastArrival(RecordKind appended, long root);
 }

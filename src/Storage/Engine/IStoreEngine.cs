@@ -74,8 +74,12 @@ internal interface IStoreEngine : IBlobRows, IAsyncDisposable
     /// <summary>The resource of a number, or null.</summary>
     ValueTask<Guid?> FindResource(long number, CancellationToken cancel);
 
-    /// <summary>Records that a person's or a resource's rows are to go; durable.</summary>
-    Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel);
+    /// <summary>Records that everything of a resource is to go, unless something in it is held; durable.</summary>
+    /// <returns>The hold for which nothing was done, or null.</returns>
+    Task<Guid?> BeginRemoval(long resource, DateTimeOffset since, CancellationToken cancel);
+
+    /// <summary>Any hold in a resource, or null.</summary>
+    ValueTask<Guid?> HoldIn(long resource, CancellationToken cancel);
 
     /// <summary>What is left to be removed.</summary>
     ValueTask<IReadOnlyList<Purge>> Purges(int take, CancellationToken cancel);

@@ -21,6 +21,23 @@ internal sealed record Plan(long Resource, RootLock? Lock, IReadOnlyList<Check> 
     /// <summary>What must not have been appended to meanwhile, or null.</summary>
     public IdleRoot? Unused { get; init; }
 
+    /// <summary>Whether it places a hold: then it shares its transaction with nothing that the hold might concern.</summary>
+    public bool PlacesHold
+    {
+        get
+        {
+            for (var i = 0; i < Writes.Count; i++)
+            {
+                if (Writes[i].What == WriteKind.Insert && Writes[i].Kind.ClrType == typeof(Hold))
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>The resource whose row one of the writes is.</summary>
     public long ResourceOf(Write write) => write.IsOfGeography ? ResourceRef.Geography.Number : Resource;
 }

@@ -5,9 +5,10 @@ namespace Domicile.Storage.Engine;
 /// <summary>Decides whether a plan is carried out: the same rules on every engine. It looks before anything is written, so that a refusal leaves no trace.</summary>
 internal static class PlanReview
 {
-    /// <summary>The columns of people with whose erasure a record of the kind goes or is depersonalised.</summary>
+    /// <summary>The columns of people with whose erasure a record of the kind goes or is depersonalised, or whom a hold is about: once it has begun, none is written.</summary>
     public static IReadOnlyList<int> PeopleOf(RecordKind kind) =>
-        kind.Erasure is ErasureRule.Delete or ErasureRule.Depersonalise
+        kind.ClrType == typeof(Hold) ? [.. Enumerable.Range(0, kind.Columns.Count).Where(i => kind.Columns[i].Role.HasFlag(ColumnRole.Subject))]
+        : kind.Erasure is ErasureRule.Delete or ErasureRule.Depersonalise
             ? [.. Enumerable.Range(0, kind.Columns.Count).Where(i => i == kind.OwnerColumn || (kind.Erasure == ErasureRule.Delete && kind.Columns[i].Role.HasFlag(ColumnRole.Subject)))]
             : [];
 
@@ -49,7 +50,7 @@ internal static class PlanReview
             }
         }
 
-        return null;
+        return Precedence.Refusal(plan.Erased, plan.Resource, rows);
     }
 
     private static Problem? RefusalOf(Plan plan, Write write, IKnownRows rows, Func<RecordKind, IReadOnlyList<int>> people)
@@ -72,12 +73,13 @@ internal static class PlanReview
             case WriteKind.Put:
                 var version = rows.VersionOf(kind, write.Key, resource);
                 return version == 0 ? write.Otherwise ?? StorageProblems.Missing
+                    : Precedence.Refusal(write, resource, rows) is { } held ? held
                     : version != write.Version - 1 ? StorageProblems.Changed
                     : !HasParent(plan, write, rows) ? StorageProblems.Gone
                     : rows.IsTaken(kind, write, resource) ? StorageProblems.Exists
                     : null;
             case WriteKind.Delete:
-                return write.Otherwise is null || rows.Exists(kind, write.Key, resource) ? null : write.Otherwise;
+                return write.Otherwise is null || rows.Exists(kind, write.Key, resource) ? Precedence.Refusal(write, resource, rows) : write.Otherwise;
             default:
                 return null;
         }

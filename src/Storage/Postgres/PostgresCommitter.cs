@@ -28,6 +28,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     private readonly Channel<PostgresCommit> _queue = Channel.CreateBounded<PostgresCommit>(new BoundedChannelOptions(QueueMax));
     private readonly PostgresDatabase _database;
     private readonly Dictionary<Residency.RecordKind, PostgresTable> _tables;
+    private readonly HoldSql? _holds;
     private readonly TimeProvider _clock;
     private readonly long _node;
     private readonly Func<PostgresGroup, CancellationToken, ValueTask<long>> _lastPositionOf;
@@ -42,6 +43,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
         _node = node;
         _database = database;
         _tables = tables;
+        _holds = HoldSql.For([.. tables.Keys]);
         _lastPositionOf = lastPositionOf;
         _clock = clock;
         _running = Task.Run(Run);
@@ -88,6 +90,17 @@ internal sealed class PostgresCommitter : IAsyncDisposable
 
     private async Task Commit(List<PostgresCommit> group)
     {
+        if (group.Count > 1 && group.Exists(commit => commit.Plan.PlacesHold))
+        {
+            // What is held is looked up once for a group, so that a hold and what it may concern must not share one.
+            foreach (var commit in group)
+            {
+                await Commit([commit]);
+            }
+
+            return;
+        }
+
         try
         {
             await CommitTogether(group);
@@ -133,7 +146,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
                 throw new StoreUnavailableException("The store stopped after a failure.", broken);
             }
 
-            var group = new PostgresGroup(_tables, commits);
+            var group = new PostgresGroup(_tables, _holds, commits);
             try
             {
                 await Try(group);

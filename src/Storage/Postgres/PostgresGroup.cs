@@ -25,13 +25,17 @@ internal sealed class PostgresGroup
     private readonly HashSet<long> _people = [];
     private readonly HashSet<long> _forbidden = [];
     private readonly HashSet<long> _inserted = [];
+    private readonly HoldSql? _holds;
+    private readonly Dictionary<PostgresTable, List<(ColumnValue[] Key, long Resource)>> _takenAway = [];
+    private readonly HashSet<(long Person, long Resource)> _erasing = [];
     private readonly List<Action<NpgsqlDataReader>> _answers = [];
     private readonly List<AuditedBatch> _audited = [];
     private Write? _auditGroup;
 
-    public PostgresGroup(Dictionary<RecordKind, PostgresTable> tables, IReadOnlyList<PostgresCommit> commits)
+    public PostgresGroup(Dictionary<RecordKind, PostgresTable> tables, HoldSql? holds, IReadOnlyList<PostgresCommit> commits)
     {
         _tables = tables;
+        _holds = holds;
         _commits = commits;
         _known = new PostgresKnownRows(tables);
         foreach (var commit in commits)
@@ -246,6 +250,11 @@ internal sealed class PostgresGroup
             }
         }
 
+        if (!plan.Erased.IsNone)
+        {
+            _erasing.Add((plan.Erased.Value, plan.Resource));
+        }
+
         foreach (var write in plan.Writes)
         {
             Gather(plan, write);
@@ -262,6 +271,16 @@ internal sealed class PostgresGroup
         else
         {
             AddRow(kind, write.Key, plan.ResourceOf(write), isNew: write.What == WriteKind.Insert);
+        }
+
+        if (_holds is not null && Precedence.TakesAway(write))
+        {
+            if (!_takenAway.TryGetValue(table, out var rows))
+            {
+                _takenAway.Add(table, rows = []);
+            }
+
+            rows.Add((write.Key, plan.ResourceOf(write)));
         }
 
         if (write.What == WriteKind.Delete)
@@ -370,6 +389,8 @@ internal sealed class PostgresGroup
 
     private void AskForLocks(NpgsqlBatch batch)
     {
+        AskForHoldLocks(batch);
+
         // That something is not there cannot be locked: whoever relies on it keeps out everyone who inserts into the kind.
         if (_forbidden.Count > 0)
         {
@@ -394,6 +415,59 @@ internal sealed class PostgresGroup
         foreach (var (table, ids) in _roots.Values)
         {
             Ask(batch, table.Lock, Known(table)).Add([.. ids]);
+        }
+    }
+
+    /// <summary>First of all locks: a hold that is being placed waits for whoever takes something away, and the other way round.</summary>
+    private void AskForHoldLocks(NpgsqlBatch batch)
+    {
+        if (_holds is null)
+        {
+            return;
+        }
+
+        if (_commits is [{ Plan.PlacesHold: true }])
+        {
+            Ask(batch, "SELECT pg_advisory_xact_lock($1)", _ => { }).Add(PostgresLocks.Holds);
+        }
+        else if (_takenAway.Count > 0 || _erasing.Count > 0)
+        {
+            Ask(batch, "SELECT pg_advisory_xact_lock_shared($1)", _ => { }).Add(PostgresLocks.Holds);
+        }
+
+        foreach (var (table, rows) in _takenAway.Where(taken => taken.Key.Kind.Children.Count > 0).OrderBy(taken => taken.Key.Number))
+        {
+            Ask(batch, table.KeepAlone(_holds), _ => { }).Add(rows.Select(row => row.Key[0].Number).ToArray());
+        }
+    }
+
+    private void AskForHolds(NpgsqlBatch batch)
+    {
+        foreach (var (table, rows) in _takenAway)
+        {
+            var kind = table.Kind;
+            var command = Ask(batch, table.HeldAmong(_holds!), reader =>
+            {
+                if (!reader.IsDBNull(1))
+                {
+                    var (key, resource) = rows[(int)reader.GetInt64(0) - 1];
+                    _known.AddHold(kind, key, resource, new Guid(reader.GetFieldValue<byte[]>(1), bigEndian: true));
+                }
+            });
+            AddColumns(command, [.. rows.Select(row => row.Key)], [.. kind.KeyColumns.Select(column => kind.Columns[column])], rows.Select(row => row.Resource));
+        }
+
+        foreach (var (person, resource) in _holds is null ? [] : _erasing)
+        {
+            var command = Ask(batch, $"SELECT {_holds!.OfPerson("$1", "$2")}", reader =>
+            {
+                if (!reader.IsDBNull(0))
+                {
+                    _known.AddHold(person, resource, new Guid(reader.GetFieldValue<byte[]>(0), bigEndian: true));
+                }
+            });
+            command.Add(person);
+            command.Add(resource);
         }
     }
 
@@ -430,6 +504,7 @@ internal sealed class PostgresGroup
             AddColumns(command, [.. asked.Select(row => row.Values)], [.. index.Columns.Select(column => kind.Columns[column])], asked.Select(row => row.Resource));
         }
 
+        AskForHolds(batch);
         foreach (var (table, roots) in _fresh)
         {
             var command = Ask(batch, "SELECT key, resource FROM engine_purge WHERE kind = $1 AND key = ANY($2)", reader => _known.AddGoing(table.Kind, reader.GetInt64(0), reader.GetInt64(1)));

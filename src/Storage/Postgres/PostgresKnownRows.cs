@@ -16,6 +16,8 @@ internal sealed class PostgresKnownRows : IKnownRows
     private readonly Dictionary<RowKey, ColumnValue[]> _taken = [];
     private readonly Dictionary<(RecordKind Kind, long Root), Head> _heads = [];
     private readonly Dictionary<RecordKind, PostgresTable> _tables;
+    private readonly Dictionary<RowKey, Guid> _held = [];
+    private readonly Dictionary<(long Person, long Resource), Guid> _heldPeople = [];
 
     public PostgresKnownRows(Dictionary<RecordKind, PostgresTable> tables)
     {
@@ -38,6 +40,14 @@ internal sealed class PostgresKnownRows : IKnownRows
     public void AddTaken(PostgresTable.UniqueIndex index, ColumnValue[] values, long resource, ColumnValue[] by) => _taken[new RowKey(index, resource, values)] = by;
 
     public void AddHead(RecordKind kind, long root, long sequence, long arrival) => _heads[(kind, root)] = new Head { Sequence = sequence, Arrival = arrival };
+
+    public void AddHold(RecordKind kind, ColumnValue[] key, long resource, Guid hold) => _held[RowKey.Row(kind, key, resource)] = hold;
+
+    public void AddHold(long person, long resource, Guid hold) => _heldPeople[(person, resource)] = hold;
+
+    public Guid? HoldOn(RecordKind kind, ColumnValue[] key, long resource) => _held.TryGetValue(RowKey.Row(kind, key, resource), out var hold) ? hold : null;
+
+    public Guid? HoldOnPerson(long person, long resource) => _heldPeople.TryGetValue((person, resource), out var hold) ? hold : null;
 
     public bool HasResource(long resource) => _resources.Contains(resource);
 

@@ -16,11 +16,13 @@ internal sealed class PostgresStoreEngine : IStoreEngine
     private readonly PostgresFeed _feed;
     private readonly PostgresSignals _signals;
     private readonly Guid _node = Guid.NewGuid();
+    private readonly HoldSql? _holds;
 
     private PostgresStoreEngine(PostgresDatabase database, IReadOnlyList<PostgresTable> tables, long start, TimeProvider clock)
     {
         _database = database;
         _tables = tables.ToDictionary(table => table.Kind);
+        _holds = HoldSql.For([.. _tables.Keys]);
         _tablesByNumber = tables.ToDictionary(table => table.Number);
         Start = start;
         _feed = new PostgresFeed(database, number => _tablesByNumber[number].Kind, start);
@@ -245,36 +247,49 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             },
             cancel);
 
-    public async Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel)
+    public async Task<Guid?> BeginRemoval(long resource, DateTimeOffset since, CancellationToken cancel)
     {
-        await _database.Transaction(
+        var hold = await _database.Transaction(
             async (connection, cancel) =>
             {
+                if (_holds is not null)
+                {
+                    await using var locking = new NpgsqlCommand("SELECT pg_advisory_xact_lock_shared($1)", connection);
+                    locking.Parameters.Add(PostgresParameters.Of(PostgresLocks.Holds, ColumnType.Integer));
+                    await locking.ExecuteNonQueryAsync(cancel);
+                }
+
+                if (await HoldIn(connection, resource, cancel) is { } hold)
+                {
+                    return hold;
+                }
+
                 await using var batch = connection.CreateBatch();
 
                 // First, because it gives the transaction its id, which readers of the feed rely on to be older than its position.
                 var purge = new NpgsqlBatchCommand(PostgresPurge.Insert);
                 purge.Add(resource);
-                purge.Add(kind is null ? 0 : _tables[kind].Number);
-                purge.Add(key);
+                purge.Add(0L);
+                purge.Add(0L);
                 purge.Add(since.ToUnixTimeMilliseconds());
                 batch.BatchCommands.Add(purge);
-                if (kind is null && key == 0)
-                {
-                    // Its number is never given again, so whoever makes a resource of the same id meanwhile gets a new one, with keys of its own.
-                    var number = new NpgsqlBatchCommand("DELETE FROM engine_resource WHERE number = $1");
-                    number.Add(resource);
-                    batch.BatchCommands.Add(number);
-                    var told = new NpgsqlBatchCommand(PostgresFeed.Insert);
-                    PostgresFeed.Append(told, [], [(resource, 0)], _ => 0, 0, since.ToUnixTimeMilliseconds());
-                    batch.BatchCommands.Add(told);
-                }
 
-                return await batch.ExecuteNonQueryAsync(cancel);
+                // Its number is never given again, so whoever makes a resource of the same id meanwhile gets a new one, with keys of its own.
+                var number = new NpgsqlBatchCommand("DELETE FROM engine_resource WHERE number = $1");
+                number.Add(resource);
+                batch.BatchCommands.Add(number);
+                var told = new NpgsqlBatchCommand(PostgresFeed.Insert);
+                PostgresFeed.Append(told, [], [(resource, 0)], _ => 0, 0, since.ToUnixTimeMilliseconds());
+                batch.BatchCommands.Add(told);
+                await batch.ExecuteNonQueryAsync(cancel);
+                return (Guid?)null;
             },
             cancel);
         _signals.Wake();
+        return hold;
     }
+
+    public ValueTask<Guid?> HoldIn(long resource, CancellationToken cancel) => _database.Read((connection, cancel) => HoldIn(connection, resource, cancel), cancel);
 
     public ValueTask<long> LedgerSeen(string file, CancellationToken cancel) => _database.Read((connection, cancel) => PostgresLedger.Seen(connection, file, cancel), cancel);
 
@@ -311,7 +326,7 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             async (connection, cancel) =>
             {
                 await using var command = new NpgsqlCommand(
-                    $"SELECT resource, {table.KeyList} FROM {PostgresTable.Quote(kind.Table)} WHERE {column} IS NOT NULL AND {column} <= $1 ORDER BY {column} LIMIT $2", connection);
+                    $"SELECT resource, {table.KeyList} FROM {PostgresTable.Quote(kind.Table)} t WHERE {column} IS NOT NULL AND {column} <= $1{(_holds is null ? "" : $" AND {_holds.Of(kind)} IS NULL")} ORDER BY {column} LIMIT $2", connection);
                 command.Parameters.Add(PostgresParameters.Of(due.ToUnixTimeMilliseconds(), ColumnType.Integer));
                 command.Parameters.Add(PostgresParameters.Of(take, ColumnType.Integer));
                 var expired = new List<(long, ColumnValue[])>();
@@ -413,6 +428,18 @@ internal sealed class PostgresStoreEngine : IStoreEngine
                 return await command.ExecuteNonQueryAsync(cancel);
             },
             cancel);
+
+    private async Task<Guid?> HoldIn(NpgsqlConnection connection, long resource, CancellationToken cancel)
+    {
+        if (_holds is null)
+        {
+            return null;
+        }
+
+        await using var command = new NpgsqlCommand($"SELECT {_holds.AnyIn("$1")}", connection);
+        command.Parameters.Add(PostgresParameters.Of(resource, ColumnType.Integer));
+        return await command.ExecuteScalarAsync(cancel) is byte[] id ? new Guid(id, bigEndian: true) : (Guid?)null;
+    }
 
     private async Task<(IReadOnlyList<Purge> Ready, bool Waiting)> ReadPurges(NpgsqlConnection connection, int take, CancellationToken cancel)
     {

@@ -7,6 +7,8 @@ namespace Domicile.Storage.Postgres;
 internal sealed class PostgresTable
 {
     private readonly List<string> _names;
+    private readonly string _match;
+    private string? _held;
 
     public PostgresTable(RecordKind kind, long number)
     {
@@ -27,7 +29,7 @@ internal sealed class PostgresTable
         }
 
         // Under the lock of its parent a row stands still; one without a parent is locked itself, in the order of the keys.
-        var match = string.Join(" AND ", keys.Select((key, i) => $"t.{key} = w.k{i}"));
+        var match = _match = string.Join(" AND ", keys.Select((key, i) => $"t.{key} = w.k{i}"));
         Look = $"SELECT w.at, t.version, {ended} FROM {Given(kind.KeyColumns, "w")} JOIN {table} t ON {match} AND t.resource = w.resource"
             + (kind.ParentColumn >= 0 ? "" : $" ORDER BY {string.Join(", ", keys.Select(key => $"t.{key}"))} FOR NO KEY UPDATE OF t");
         Unique = [.. kind.Indexes.Where(index => index.Unique).Select(index => new UniqueIndex(this, index))];
@@ -95,6 +97,16 @@ internal sealed class PostgresTable
     public static string Quote(string name) => $"\"{name}\"";
 
     public string Name(int column) => _names[column];
+
+    /// <summary>Looks which rows are held; answers which of those asked for, and the id of a hold or null.</summary>
+    public string HeldAmong(HoldSql holds) =>
+        _held ??= $"SELECT w.at, {holds.Of(Kind)} FROM {Given(Kind.KeyColumns, "w")} JOIN {Quote(Kind.Table)} t ON {_match} AND t.resource = w.resource";
+
+    /// <summary>
+    /// When anything is held: keeps even those away who add something below these roots, so that what a held person adds at this moment is seen by whoever deletes.
+    /// </summary>
+    public string KeepAlone(HoldSql holds) =>
+        $"SELECT 1 FROM {Quote(Kind.Table)} t WHERE t.{_names[Kind.ReferenceColumn]} = ANY($1) AND {holds.Any} ORDER BY t.{_names[Kind.ReferenceColumn]} FOR UPDATE";
 
     /// <summary>The statements that make the table and what belongs to it.</summary>
     public IEnumerable<string> Definitions()

@@ -4,8 +4,11 @@ using Domicile.Storage.Engine;
 namespace Domicile.Storage.Sqlite;
 
 /// <summary>What the writer's session finds, with the writer's memory before it. Only the writer's thread touches it.</summary>
-internal sealed class SqliteKnownRows(SqliteSession session, IReadOnlyDictionary<RecordKind, SqliteTable> tables, SqliteHeads heads) : IKnownRows
+internal sealed class SqliteKnownRows(SqliteSession session, IReadOnlyDictionary<RecordKind, SqliteTable> tables, SqliteHeads heads, HoldSql? holds) : IKnownRows
 {
+    private readonly Dictionary<RecordKind, string> _holds = [];
+    private readonly string _ofPerson = $"SELECT {holds?.OfPerson("?1", "?2")}";
+
     public bool HasResource(long resource) => heads.HasResource(session, resource);
 
     public bool HasRoot(RecordKind kind, long id, long resource) => heads.Exists(session, tables[kind], id, resource);
@@ -48,6 +51,30 @@ internal sealed class SqliteKnownRows(SqliteSession session, IReadOnlyDictionary
     public bool IsErased(long person) => heads.IsErased(person);
 
     public long LastArrival(RecordKind appended, long root) => heads.LastArrival(session, tables[appended], root);
+
+    public Guid? HoldOn(RecordKind kind, ColumnValue[] key, long resource)
+    {
+        if (holds is null)
+        {
+            return null;
+        }
+
+        if (!_holds.TryGetValue(kind, out var sql))
+        {
+            _holds.Add(kind, sql = tables[kind].HoldOn(holds));
+        }
+
+        return Read(session.PrepareFixed(sql).BindKey(key, resource));
+    }
+
+    public Guid? HoldOnPerson(long person, long resource) => holds is null ? null : Read(session.PrepareFixed(_ofPerson).Bind(1, person).Bind(2, resource));
+
+    private static Guid? Read(SqliteStatement row)
+    {
+        Guid? hold = row.Step() && !row.IsNull(0) ? new Guid(row.Bytes(0), bigEndian: true) : null;
+        row.Reset();
+        return hold;
+    }
 
     private const string Going = "SELECT 1 FROM engine_purge WHERE resource = ?1 AND kind = ?2 AND key = ?3";
 }

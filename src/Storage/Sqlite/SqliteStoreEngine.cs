@@ -28,6 +28,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     private readonly SqliteReaders _readers;
     private readonly TimeProvider _clock;
     private readonly long _epoch;
+    private readonly HoldSql? _holds;
 
     // Of the transaction at hand; only the writer's thread touches them. Positions are counted here and not by SQLite, which would look up and write its own
     // count for every entry.
@@ -44,6 +45,16 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             (var tables, _epoch) = SqliteSchema.Prepare(session, catalogue, geography);
             _tables = tables.ToDictionary(table => table.Kind);
             _tablesByNumber = tables.ToDictionary(table => table.Number);
+            _holds = HoldSql.For(catalogue.Kinds);
+
+            // Whose erasure had begun before the last stop stays so for whoever writes.
+            var erased = session.Prepare("SELECT key FROM engine_purge WHERE kind = 0 AND key <> 0");
+            while (erased.Step())
+            {
+                _heads.Erase(erased.Number(0));
+            }
+
+            _heads.Committed();
         }
 
         _writer = new SqliteWriter(path, geography.Slug) { BeforeCommit = Finish, Committed = Tell, Undone = Undone };
@@ -184,20 +195,24 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     public ValueTask<Guid?> FindResource(long number, CancellationToken cancel) => _readers.Read(SqliteScan.FindResource, number, cancel);
 
-    public Task BeginPurge(long resource, RecordKind? kind, long key, DateTimeOffset since, CancellationToken cancel) =>
+    public Task<Guid?> BeginRemoval(long resource, DateTimeOffset since, CancellationToken cancel) =>
         Write(
             session =>
             {
-                if (kind is null && key == 0)
+                if (HoldIn(session, resource) is { } hold)
                 {
-                    // Its number is never given again, so whoever makes a resource of the same id meanwhile gets a new one, with keys of its own.
-                    session.Prepare("DELETE FROM engine_resource WHERE number = ?1").Bind(1, resource).Run();
-                    _heads.RemoveResource(resource);
+                    return hold;
                 }
 
-                return InsertPurge(session, resource, kind is null ? 0 : _tables[kind].Number, key, since);
+                // Its number is never given again, so whoever makes a resource of the same id meanwhile gets a new one, with keys of its own.
+                session.Prepare("DELETE FROM engine_resource WHERE number = ?1").Bind(1, resource).Run();
+                _heads.RemoveResource(resource);
+                InsertPurge(session, resource, 0, 0, since);
+                return (Guid?)null;
             },
             cancel);
+
+    public ValueTask<Guid?> HoldIn(long resource, CancellationToken cancel) => _readers.Read(static (session, ask) => ask.Engine.HoldIn(session, ask.resource), (Engine: this, resource), cancel);
 
     public ValueTask<long> LedgerSeen(string file, CancellationToken cancel) =>
         _readers.Read(static (session, file) => SqliteLedger.Seen(session, file), file, cancel);
@@ -250,7 +265,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             {
                 var (kind, table) = (ask.Table.Kind, ask.Table);
                 var column = kind.Columns[kind.ExpiryColumn].Name;
-                var rows = session.Prepare($"SELECT resource, {table.KeyList} FROM {kind.Table} WHERE {column} IS NOT NULL AND {column} <= ?1 ORDER BY {column} LIMIT ?2")
+                var rows = session.Prepare($"SELECT resource, {table.KeyList} FROM {kind.Table} t WHERE {column} IS NOT NULL AND {column} <= ?1{ask.free} ORDER BY {column} LIMIT ?2")
                     .Bind(1, ask.due.ToUnixTimeMilliseconds()).Bind(2, ask.take);
                 var expired = new List<(long, ColumnValue[])>();
                 while (rows.Step())
@@ -260,7 +275,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
                 return expired;
             },
-            (Table: _tables[kind], due, take),
+            (Table: _tables[kind], due, take, free: _holds is null ? "" : $" AND {_holds.Of(kind)} IS NULL"),
             cancel);
     }
 
@@ -329,7 +344,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     /// <summary>Carries out a plan on the writer's thread: looks first, then writes, so that a refusal leaves no trace.</summary>
     internal EngineOutcome Apply(SqliteSession session, Plan plan, List<FeedEntry> entries)
     {
-        if (PlanReview.Refusal(plan, _known ??= new SqliteKnownRows(session, _tables, _heads), kind => _tables[kind].People) is { } refused)
+        if (PlanReview.Refusal(plan, _known ??= new SqliteKnownRows(session, _tables, _heads, _holds), kind => _tables[kind].People) is { } refused)
         {
             return new EngineOutcome(refused, 0, []);
         }
@@ -384,6 +399,19 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         }
 
         return new EngineOutcome(null, position, (IReadOnlyList<Appended>?)appended ?? []);
+    }
+
+    private Guid? HoldIn(SqliteSession session, long resource)
+    {
+        if (_holds is null)
+        {
+            return null;
+        }
+
+        var row = session.Prepare($"SELECT {_holds.AnyIn("?1")}").Bind(1, resource);
+        Guid? hold = row.Step() && !row.IsNull(0) ? new Guid(row.Bytes(0), bigEndian: true) : null;
+        row.Reset();
+        return hold;
     }
 
     private List<FeedEntry> ReadEntries(SqliteStatement rows)

@@ -78,6 +78,9 @@ internal sealed class SqliteTable
 
     public string WriteHead { get; }
 
+    /// <summary>The id of a hold that covers a row, or null.</summary>
+    public string HoldOn(HoldSql holds) => $"SELECT {holds.Of(Kind)} FROM {Kind.Table} t WHERE {_keyMatch}";
+
     /// <summary>Deletes at most <c>?2</c> rows whose column has the value <c>?1</c>.</summary>
     public string DeleteWhere(string column) =>
         $"DELETE FROM {Kind.Table} WHERE ({RowName}) IN (SELECT {RowName} FROM {Kind.Table} WHERE {column} = ?1 LIMIT ?2)";
