@@ -17,11 +17,21 @@ internal static class NodeScript
     /// <param name="server">The server that the people of the script talk through.</param>
     /// <param name="environment">What the script is to know beyond the connection strings.</param>
     /// <param name="onPause">Called with its name when the script pauses; it goes on when this is done.</param>
+    public static Task<ScriptSummary> Play(
+        string script, ServerProcess server, IReadOnlyDictionary<string, string>? environment = null, Func<string, Task>? onPause = null) =>
+        Play(script, server.CertificateAuthority, server.Europe, server.Resources, environment, onPause);
+
+    /// <summary>The same against whatever serves some resources.</summary>
     public static async Task<ScriptSummary> Play(
-        string script, ServerProcess server, IReadOnlyDictionary<string, string>? environment = null, Func<string, Task>? onPause = null)
+        string script,
+        string authority,
+        DemoResource here,
+        IReadOnlyList<DemoResource> resources,
+        IReadOnlyDictionary<string, string>? environment = null,
+        Func<string, Task>? onPause = null)
     {
         ScriptSummary? summary = null;
-        var (_, output) = await Run(Path.Combine(Repository.Scripts, script), server, environment, async (line, reply) =>
+        var (_, output) = await Run(Path.Combine(Repository.Scripts, script), authority, here, resources, environment, async (line, reply) =>
         {
             if (line.StartsWith(Summary, StringComparison.Ordinal))
             {
@@ -39,11 +49,16 @@ internal static class NodeScript
 
     /// <summary>Runs any script to its end.</summary>
     /// <returns>Its exit code and everything that it printed.</returns>
-    public static async Task<(int ExitCode, string Output)> Run(
+    public static Task<(int ExitCode, string Output)> Run(string path, ServerProcess server) =>
+        Run(path, server.CertificateAuthority, server.Europe, server.Resources, null, null);
+
+    private static async Task<(int ExitCode, string Output)> Run(
         string path,
-        ServerProcess server,
-        IReadOnlyDictionary<string, string>? environment = null,
-        Func<string, StreamWriter, Task>? onLine = null)
+        string authority,
+        DemoResource here,
+        IReadOnlyList<DemoResource> resources,
+        IReadOnlyDictionary<string, string>? environment,
+        Func<string, StreamWriter, Task>? onLine)
     {
         await NodePackages.Ready();
         var start = new ProcessStartInfo("node", [path])
@@ -53,9 +68,9 @@ internal static class NodeScript
             RedirectStandardError = true,
             WorkingDirectory = Path.GetDirectoryName(path),
         };
-        start.Environment["NODE_EXTRA_CA_CERTS"] = server.CertificateAuthority;
-        start.Environment["CONNECTION_STRING"] = server.Europe.ConnectionString;
-        start.Environment["CONNECTION_STRINGS"] = JsonSerializer.Serialize(server.Resources, Web);
+        start.Environment["NODE_EXTRA_CA_CERTS"] = authority;
+        start.Environment["CONNECTION_STRING"] = here.ConnectionString;
+        start.Environment["CONNECTION_STRINGS"] = JsonSerializer.Serialize(resources, Web);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
         {
             start.Environment[name] = value;

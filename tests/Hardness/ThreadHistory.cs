@@ -5,7 +5,11 @@ using Domicile.Tests.Conversations;
 namespace Domicile.Tests.Hardness;
 
 /// <summary>One random history of a thread, and the model of what it comes to.</summary>
-internal sealed class ThreadHistory(Wire wire, WireUser[] users, Seed seed, int number)
+/// <param name="nodes">Ways to the resource, one for each node; requests go to one after the other.</param>
+/// <param name="users">The people.</param>
+/// <param name="seed">Where its chance begins.</param>
+/// <param name="number">Which of the seed's histories.</param>
+internal sealed class ThreadHistory(IReadOnlyList<Wire> nodes, WireUser[] users, Seed seed, int number)
 {
     /// <summary>The founder, and those who come and go.</summary>
     public const int People = 6;
@@ -22,12 +26,15 @@ internal sealed class ThreadHistory(Wire wire, WireUser[] users, Seed seed, int 
     private readonly List<(int By, int Whom)> _removed = [];
     private readonly List<(int Who, string What, long From, long To)> _refused = [];
     private string _thread = "";
+    private uint _requests;
+
+    private Wire Wire => nodes[(int)(Interlocked.Increment(ref _requests) % nodes.Count)];
 
     /// <summary>Plays it and compares.</summary>
     /// <returns>Messages in its transcript.</returns>
     public async Task<int> Play()
     {
-        _thread = await wire.NewThread(users[Founder], users[1], users[2]);
+        _thread = await Wire.NewThread(users[Founder], users[1], users[2]);
         await Task.WhenAll(Enumerable.Range(0, People).Select(who => Act(who, new Random(_chance.Next()))));
         var transcript = await Read(users[Founder], _chance.Next(1, 60));
         var model = Replay(transcript);
@@ -75,7 +82,7 @@ internal sealed class ThreadHistory(Wire wire, WireUser[] users, Seed seed, int 
     private async Task<(string, Answer)> Say(int who, List<string> mine, Random chance)
     {
         var text = $"{who} says {chance.Next():x8}";
-        var answer = await wire.AsUser(users[who].Token, HttpMethod.Post, Wire.Chat(_thread, "/messages"), new { content = text });
+        var answer = await Wire.AsUser(users[who].Token, HttpMethod.Post, Wire.Chat(_thread, "/messages"), new { content = text });
         if (answer.Status == 201)
         {
             var id = answer.Json.GetProperty("id").GetString()!;
@@ -92,7 +99,7 @@ internal sealed class ThreadHistory(Wire wire, WireUser[] users, Seed seed, int 
     private async Task<(string, Answer)> Edit(int who, string id, Random chance)
     {
         var text = $"{who} corrects {chance.Next():x8}";
-        var answer = await wire.AsUser(users[who].Token, HttpMethod.Patch, Wire.Chat(_thread, $"/messages/{id}"), new { content = text });
+        var answer = await Wire.AsUser(users[who].Token, HttpMethod.Patch, Wire.Chat(_thread, $"/messages/{id}"), new { content = text });
         if (answer.Status == 204)
         {
             lock (_acts)
@@ -107,7 +114,7 @@ internal sealed class ThreadHistory(Wire wire, WireUser[] users, Seed seed, int 
     private async Task<(string, Answer)> Delete(int who, List<string> mine, Random chance)
     {
         var id = mine[chance.Next(mine.Count)];
-        var answer = await wire.AsUser(users[who].Token, HttpMethod.Delete, Wire.Chat(_thread, $"/messages/{id}"));
+        var answer = await Wire.AsUser(users[who].Token, HttpMethod.Delete, Wire.Chat(_thread, $"/messages/{id}"));
         if (answer.Status == 204)
         {
             mine.Remove(id);
@@ -128,7 +135,7 @@ internal sealed class ThreadHistory(Wire wire, WireUser[] users, Seed seed, int 
             1 => DateTimeOffset.UnixEpoch,
             _ => DateTimeOffset.FromUnixTimeMilliseconds(Now() - chance.Next(200)),
         };
-        var answer = await wire.AsUser(users[who].Token, HttpMethod.Post, Wire.Chat(_thread, "/participants/:add"), new
+        var answer = await Wire.AsUser(users[who].Token, HttpMethod.Post, Wire.Chat(_thread, "/participants/:add"), new
         {
             participants = new[] { new { communicationIdentifier = users[whom].Identifier, shareHistoryTime = share?.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture) } },
         });
@@ -145,7 +152,7 @@ internal sealed class ThreadHistory(Wire wire, WireUser[] users, Seed seed, int 
 
     private async Task<(string, Answer)> Remove(int who, int whom)
     {
-        var answer = await wire.AsUser(users[who].Token, HttpMethod.Post, Wire.Chat(_thread, "/participants/:remove"), users[whom].Identifier);
+        var answer = await Wire.AsUser(users[who].Token, HttpMethod.Post, Wire.Chat(_thread, "/participants/:remove"), users[whom].Identifier);
         if (answer.Status == 204)
         {
             lock (_acts)
@@ -161,7 +168,7 @@ internal sealed class ThreadHistory(Wire wire, WireUser[] users, Seed seed, int 
     /// <summary>Looks at a page in the middle of everything: whatever it shows is in order and without gaps.</summary>
     private async Task<(string, Answer)> Look(int who, Random chance)
     {
-        var answer = await wire.AsUser(users[who].Token, HttpMethod.Get, $"{Wire.Chat(_thread, "/messages")}&maxPageSize={chance.Next(1, 30)}");
+        var answer = await Wire.AsUser(users[who].Token, HttpMethod.Get, $"{Wire.Chat(_thread, "/messages")}&maxPageSize={chance.Next(1, 30)}");
         if (answer.Status == 200)
         {
             var sequence = answer.Json.GetProperty("value").EnumerateArray().Select(message => int.Parse(message.GetProperty("sequenceId").GetString()!, null)).ToList();
@@ -178,7 +185,7 @@ internal sealed class ThreadHistory(Wire wire, WireUser[] users, Seed seed, int 
         var target = $"{Wire.Chat(_thread, "/messages")}&maxPageSize={pageSize}{more}";
         while (true)
         {
-            var page = (await wire.AsUser(user.Token, HttpMethod.Get, target)).Is(200).Json;
+            var page = (await Wire.AsUser(user.Token, HttpMethod.Get, target)).Is(200).Json;
             all.AddRange(page.GetProperty("value").EnumerateArray());
             if (!page.TryGetProperty("nextLink", out var next))
             {
@@ -272,7 +279,7 @@ internal sealed class ThreadHistory(Wire wire, WireUser[] users, Seed seed, int 
         var user = users[who];
         if (model[who].Count == 0)
         {
-            (await wire.AsUser(user.Token, HttpMethod.Get, Wire.Chat(_thread, "/messages"))).IsError(404);
+            (await Wire.AsUser(user.Token, HttpMethod.Get, Wire.Chat(_thread, "/messages"))).IsError(404);
             return;
         }
 
@@ -292,10 +299,10 @@ internal sealed class ThreadHistory(Wire wire, WireUser[] users, Seed seed, int 
         var hidden = transcript.Except(expected).ToList();
         if (hidden.Count > 0)
         {
-            (await wire.AsUser(user.Token, HttpMethod.Get, Wire.Chat(_thread, $"/messages/{IdOf(hidden[_chance.Next(hidden.Count)])}"))).IsError(404);
+            (await Wire.AsUser(user.Token, HttpMethod.Get, Wire.Chat(_thread, $"/messages/{IdOf(hidden[_chance.Next(hidden.Count)])}"))).IsError(404);
         }
 
-        (await wire.AsUser(user.Token, HttpMethod.Get, Wire.Chat(_thread, "/participants"))).Is(stay.Ended is null ? 200 : 403);
+        (await Wire.AsUser(user.Token, HttpMethod.Get, Wire.Chat(_thread, "/participants"))).Is(stay.Ended is null ? 200 : 403);
     }
 
     private IEnumerable<int> Named(JsonElement message) => message.GetProperty("content").GetProperty("participants").EnumerateArray()

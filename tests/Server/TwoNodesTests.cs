@@ -1,95 +1,22 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
-using System.Text;
-using System.Text.Json;
 using Domicile.Tests.Conversations;
-using Domicile.Tests.Support;
 
 namespace Domicile.Tests.Server;
 
-/// <summary>The example of deploy/two-nodes: two real nodes on PostgreSQL behind the real HAProxy, of which one after the other is killed.</summary>
+/// <summary>The example of deploy/two-nodes, of which one node after the other is killed.</summary>
 [Trait("needs", "postgres")]
 [Trait("needs", "haproxy")]
 [Trait("length", "full")]
-public sealed class TwoNodesTests : IAsyncLifetime
+public sealed class TwoNodesTests(TwoNodes nodes) : IClassFixture<TwoNodes>
 {
     private const int Writers = 6;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-    private readonly TemporaryDirectory _directory = new();
-    private readonly Dictionary<string, ProgramRun> _nodes = [];
-    private readonly Dictionary<string, string> _databases = [];
-    private readonly int _port = PortRange.Base();
-    private DeployTests.Haproxy? _front;
-    private DemoResource _resource = null!;
-
-    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
-
-    private static string Deploy(string name) => Path.Combine(Repository.Root, "deploy", "two-nodes", name);
-
-    private string Authority => _directory["authority.pem"];
-
-    public async ValueTask InitializeAsync()
-    {
-        var cluster = await PostgresCluster.Shared(Cancel);
-        foreach (var name in (string[])["data", "keys"])
-        {
-            _databases[$"DOMICILE__GEOGRAPHIES__EUROPE__STORES__0__POSTGRES__{name.ToUpperInvariant()}"] = await cluster.NewDatabase(name, Cancel);
-        }
-
-        var prepare = new ProcessStartInfo(Deploy("start"), ["--port", $"{_port}", "--prepare", _directory.Path]) { RedirectStandardError = true };
-        prepare.Environment["DATA_CONNECTION"] = prepare.Environment["KEYS_CONNECTION"] = "given to the nodes";
-        using (var start = Process.Start(prepare)!)
-        {
-            var errors = await start.StandardError.ReadToEndAsync(Cancel);
-            await start.WaitForExitAsync(Cancel);
-            Assert.True(start.ExitCode == 0, errors);
-        }
-
-        await Start("a");
-        await Start("b");
-        _front = await DeployTests.Haproxy.Start(Deploy("haproxy.cfg"), new()
-        {
-            ["FRONT"] = $"127.0.0.1:{_port}",
-            ["DOMAIN"] = "europe.localhost",
-            ["AUTHORITY"] = Authority,
-            ["NODE_A"] = $"127.0.0.1:{_port + 1}",
-            ["HEALTH_A"] = $"127.0.0.1:{_port + 11}",
-            ["NODE_B"] = $"127.0.0.1:{_port + 2}",
-            ["HEALTH_B"] = $"127.0.0.1:{_port + 12}",
-        });
-        var trusting = new Dictionary<string, string> { ["SSL_CERT_FILE"] = Authority };
-        await ProgramRun.Command(trusting, "resource", "create", "contoso", "--geography", "Europe", "--data", _directory["node-a"]);
-        using var keys = JsonDocument.Parse(await ProgramRun.Command(trusting, "resource", "keys", "show", "contoso", "--data", _directory["node-b"], "--json"));
-        var connection = keys.RootElement.GetProperty("primaryConnectionString").GetString()!;
-        _resource = new DemoResource("Europe", "contoso", connection["endpoint=".Length..connection.IndexOf(';', StringComparison.Ordinal)], connection);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_front is not null)
-        {
-            await _front.DisposeAsync();
-        }
-
-        foreach (var node in _nodes.Values)
-        {
-            await node.DisposeAsync();
-        }
-
-        foreach (var database in _databases.Values)
-        {
-            await (await PostgresCluster.Shared(CancellationToken.None)).DropDatabase(database, CancellationToken.None);
-        }
-
-        _directory.Dispose();
-    }
 
     [Fact]
     public async Task Nodes_that_are_killed_under_load_lose_and_double_nothing_that_was_acknowledged()
     {
-        using var front = new Wire(_resource, Authority, Through(_port));
+        using var front = nodes.ThroughTheFront();
         var (ada, ben) = (await front.NewUser(), await front.NewUser());
         var thread = await front.NewThread(ada, ben);
         var acknowledged = new ConcurrentQueue<string>();
@@ -98,21 +25,17 @@ public sealed class TwoNodesTests : IAsyncLifetime
         await More(acknowledged, 50);
         foreach (var node in (string[])["a", "b"])
         {
-            await _nodes[node].DisposeAsync();
-
-            // The front finds out, and sends everything to the other one.
-            await _front!.Says($"Server nodes/{node} is DOWN");
+            await nodes.Kill(node);
             await More(acknowledged, 50);
-            await Start(node);
-            await _front.Says($"Server nodes/{node} is UP");
+            await nodes.StartAgain(node);
             await More(acknowledged, 50);
         }
 
         await enough.CancelAsync();
         await Task.WhenAll(writers);
-        foreach (var port in (int[])[_port + 1, _port + 2])
+        foreach (var name in (string[])["a", "b"])
         {
-            using var node = new Wire(_resource, Authority, AsTheFront(port));
+            using var node = nodes.At(name);
             var found = await Messages(node, ben, thread);
             Assert.Empty(acknowledged.Except(found));
             Assert.Equal(found.Count, found.Distinct().Count());
@@ -122,8 +45,8 @@ public sealed class TwoNodesTests : IAsyncLifetime
     [Fact]
     public async Task What_is_done_on_one_node_is_so_on_the_other()
     {
-        using var a = new Wire(_resource, Authority, AsTheFront(_port + 1));
-        using var b = new Wire(_resource, Authority, AsTheFront(_port + 2));
+        using var a = nodes.At("a");
+        using var b = nodes.At("b");
         var (ada, ben) = (await a.NewUser(), await b.NewUser());
         var thread = await a.NewThread(ada, ben);
         await a.Say(ada, thread, "sent on A");
@@ -187,33 +110,5 @@ public sealed class TwoNodesTests : IAsyncLifetime
         }
 
         return found;
-    }
-
-    private async Task Start(string node)
-    {
-        var run = _nodes[node] = ProgramRun.Start(_databases, "serve", "--config", _directory[$"node-{node}.json"]);
-        await run.Ready();
-    }
-
-    private static Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>> Through(int port) => (_, cancel) => Connect(port, "", cancel);
-
-    /// <summary>A node takes connections from the front only, which says who the client is.</summary>
-    private static Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>> AsTheFront(int port) =>
-        (_, cancel) => Connect(port, "PROXY TCP4 192.0.2.1 192.0.2.2 50000 443\r\n", cancel);
-
-    private static async ValueTask<Stream> Connect(int port, string first, CancellationToken cancel)
-    {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(IPAddress.Loopback, port, cancel);
-            await socket.SendAsync(Encoding.ASCII.GetBytes(first), cancel);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
     }
 }

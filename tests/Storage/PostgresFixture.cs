@@ -7,7 +7,7 @@ using Npgsql;
 namespace Domicile.Tests.Storage;
 
 /// <summary>The engine for production, on a real PostgreSQL that all tests share; each has databases of its own in it.</summary>
-public sealed class PostgresFixture : StoreFixture
+public class PostgresFixture : StoreFixture
 {
     private const string Functions =
         """
@@ -35,6 +35,7 @@ public sealed class PostgresFixture : StoreFixture
 
     public override async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         await base.DisposeAsync();
         foreach (var connection in _connections.Values)
         {

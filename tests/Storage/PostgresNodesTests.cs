@@ -335,6 +335,43 @@ public sealed class PostgresNodesTests : StoreTests
     }
 
     [Fact]
+    public async Task A_batch_whose_answer_was_lost_is_told_at_its_places_although_those_of_others_lie_between_and_behind()
+    {
+        await using var relay = new CuttableRelay((await PostgresCluster.Shared(Cancel)).Port);
+        await using var cut = await _fixture.OpenAnother(TestJson.Catalogue(), relay);
+        var home = (await cut.Administration.Find(Home.ResourceId, Cancel))!;
+        var room = await Room();
+        var person = await Join(room);
+        var told = new List<FeedEntry>();
+        home.Store.Feed.Observe(told.AddRange);
+
+        // As if others drew a place each time that this one did.
+        await using var behind = await Behind();
+        await Run(behind, "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM nextval(''engine_feed_position''); RETURN NEW; END'");
+        await Run(behind, "CREATE TRIGGER skip BEFORE INSERT ON engine_feed FOR EACH ROW EXECUTE FUNCTION skip()");
+        const string Mark = "CUT-THE-ANSWER-1";
+        Assert.Null((await Send(home, room, person, "while all is well")).Refused);
+        relay.CutAnswersTo(Mark);
+        relay.IsDown = true;
+        var sending = home.Store.Commit(
+            b => b.Lock(room, NoRoom).Insert(new Setting { Name = "with it", Part = 1 })
+                .Append(Says(room, person, "first")).Append(Says(room, person, "second") with { Id = new Guid(System.Text.Encoding.ASCII.GetBytes(Mark), bigEndian: true) }),
+            Cancel).AsTask();
+        await StoreFixture.Until(() => relay.Cuts == 1);
+        relay.CutAnswersTo(null);
+        await Send(Home, room, person, "of another node");
+        relay.IsDown = false;
+        var sent = await sending;
+        Assert.Null(sent.Refused);
+        var page = await _other.Engine.ReadFeed(0, 1_000, Cancel);
+        var ours = page.Entries.SkipWhile(entry => entry.Kind.Name != "test.setting").Take(3).ToList();
+        Assert.Equal(["test.setting", "test.line", "test.line"], ours.Select(entry => entry.Kind.Name));
+        Assert.True(ours[2].Position > ours[0].Position + 2);
+        Assert.Equal(ours[2].Position, sent.Position);
+        Assert.Equal(ours.Select(entry => entry.Position), told.Where(entry => ours.Exists(one => one.Key.SequenceEqual(entry.Key))).Select(entry => entry.Position).Order());
+    }
+
+    [Fact]
     public async Task Work_that_one_node_does_at_a_time_goes_to_another_when_its_holder_is_gone()
     {
         Assert.True(await Unit.Engine.Lease("test", TimeSpan.FromSeconds(30), Cancel));

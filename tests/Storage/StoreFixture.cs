@@ -29,10 +29,16 @@ public abstract class StoreFixture : IAsyncDisposable
     /// <summary>Its neighbour.</summary>
     public Home Neighbour { get; private set; } = null!;
 
+    /// <summary>The nodes of the scale unit that are open; usually one.</summary>
+    public virtual IReadOnlyList<ScaleUnit> Nodes => [Unit];
+
+    /// <summary>The resource at each of <see cref="Nodes"/>.</summary>
+    public virtual IReadOnlyList<Home> Homes => [Home];
+
     public HomeStore Store => Home.Store;
 
     /// <summary>Opens the scale unit, as it was left.</summary>
-    public async Task Open(Catalogue? catalogue = null)
+    public virtual async Task Open(Catalogue? catalogue = null)
     {
         var cancel = TestContext.Current.CancellationToken;
         _unit = await OpenUnit(catalogue ?? TestJson.Catalogue());
@@ -40,7 +46,7 @@ public abstract class StoreFixture : IAsyncDisposable
         Neighbour = await Unit.Administration.Add(_second, cancel);
     }
 
-    public async Task Close()
+    public virtual async Task Close()
     {
         if (_unit is not null)
         {

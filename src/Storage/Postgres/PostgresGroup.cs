@@ -186,11 +186,11 @@ internal sealed class PostgresGroup
     }
 
     /// <summary>Fills in the positions that the entries of a transaction got whose answer was lost.</summary>
-    public void Place(long lastPosition)
+    public void Place(IReadOnlyList<long> positions)
     {
         for (var i = 0; i < Entries.Count; i++)
         {
-            Entries[i] = Entries[i] with { Position = lastPosition - Entries.Count + 1 + i };
+            Entries[i] = Entries[i] with { Position = positions[i] };
         }
 
         HandOut();

@@ -26,7 +26,7 @@ internal sealed class PostgresStoreEngine : IStoreEngine
         _tablesByNumber = tables.ToDictionary(table => table.Number);
         Start = start;
         _feed = new PostgresFeed(database, number => _tablesByNumber[number].Kind, start);
-        _committer = new PostgresCommitter(database, _tables, LastPositionOf, start, clock) { Committed = Tell };
+        _committer = new PostgresCommitter(database, _tables, LastPositions, start, clock) { Committed = Tell };
         _signals = new PostgresSignals(database, () => Woken?.Invoke());
     }
 
@@ -462,18 +462,26 @@ internal sealed class PostgresStoreEngine : IStoreEngine
         return (purges, rows.GetBoolean(0));
     }
 
-    /// <summary>The position of a transaction's last entry, when its answer was lost; its entries lie one behind the other.</summary>
-    private ValueTask<long> LastPositionOf(PostgresGroup group, CancellationToken cancel) =>
-        group.Entries is not [.., var last] ? new(0L) : _database.Read(
+    /// <summary>
+    /// The positions of this node's last entries, in order: those of the transaction whose answer was lost, because one at a time writes under this node's number.
+    /// Between them there may be others' entries, and there may be a lot behind them, since it may take a while to reach the database again.
+    /// </summary>
+    private ValueTask<IReadOnlyList<long>> LastPositions(int count, CancellationToken cancel) =>
+        count == 0 ? new([]) : _database.Read(
             async (connection, cancel) =>
             {
-                await using var command = new NpgsqlCommand("SELECT coalesce(max(position), 0) FROM engine_feed WHERE position > $1 AND kind = $2 AND key = $3 AND version = $4 AND change = $5", connection);
-                command.Parameters.Add(PostgresParameters.Of(_feed.Settled, ColumnType.Integer));
-                command.Parameters.Add(PostgresParameters.Of(_tables[last.Kind].Number, ColumnType.Integer));
-                command.Parameters.Add(PostgresParameters.Of(ColumnValue.Of(FeedKey.Write([.. last.Key])), ColumnType.Bytes));
-                command.Parameters.Add(PostgresParameters.Of(last.Version, ColumnType.Integer));
-                command.Parameters.Add(PostgresParameters.Of((long)last.Change, ColumnType.Integer));
-                return (long)(await command.ExecuteScalarAsync(cancel))!;
+                await using var command = new NpgsqlCommand("SELECT position FROM engine_feed WHERE node = $1 AND kind <> 0 ORDER BY position DESC LIMIT $2", connection);
+                command.Parameters.Add(PostgresParameters.Of(Start, ColumnType.Integer));
+                command.Parameters.Add(PostgresParameters.Of(count, ColumnType.Integer));
+                var positions = new List<long>(count);
+                await using var rows = await command.ExecuteReaderAsync(cancel);
+                while (await rows.ReadAsync(cancel))
+                {
+                    positions.Add(rows.GetInt64(0));
+                }
+
+                positions.Reverse();
+                return (IReadOnlyList<long>)positions;
             },
             cancel);
 
