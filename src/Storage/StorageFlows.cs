@@ -25,7 +25,7 @@ public static class StorageFlows
             IsByDefault = false,
             Through =
             [
-                typeof(PostgresAddress), typeof(PostgresDatabase), typeof(PostgresStoreEngine), typeof(PostgresCommitter), typeof(PostgresGroup), typeof(PostgresFeed),
+                typeof(PostgresAddress), typeof(PostgresDatabase), typeof(PostgresStoreEngine), typeof(PostgresCommitter), typeof(PostgresConfirmation), typeof(PostgresGroup), typeof(PostgresFeed),
                 typeof(PostgresPurge), typeof(PostgresSchema), typeof(PostgresRows), typeof(PostgresParameters), typeof(PostgresFault), typeof(PostgresSignals),
                 typeof(PostgresBlobRows), typeof(PostgresKeyStore), typeof(PostgresKeyChange), typeof(PostgresKeyRetry), typeof(PostgresKeySchema), typeof(PostgresLedger), typeof(StoreUpkeep),
             ],
