@@ -146,7 +146,7 @@ internal sealed class PostgresCommitter : IAsyncDisposable
                 throw new StoreUnavailableException("The store stopped after a failure.", broken);
             }
 
-            var group = new PostgresGroup(_tables, _holds, commits);
+            var group = new PostgresGroup(_tables, _holds, commits, _database.CheckSchema);
             try
             {
                 await Try(group);

@@ -24,6 +24,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
 
     private readonly NpgsqlDataSource _source;
     private readonly NpgsqlDataSource _readers;
+    private volatile bool _isOutdated;
 
     private PostgresDatabase(NpgsqlDataSource source, NpgsqlDataSource readers)
     {
@@ -38,6 +39,17 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     {
         var readers = connections / 2;
         return new PostgresDatabase(address.Open(connections - readers, Session), address.Open(readers, $"{Session}; SET default_transaction_read_only = on"));
+    }
+
+    /// <summary>The number of the schema that this node was made for; null until it is known.</summary>
+    public long? Schema { get; set; }
+
+    /// <summary>Compares the number of the schema as it was found. When a newer program has changed it, nothing is done here any more: this one does not know what there is now.</summary>
+    /// <exception cref="StoreUnavailableException">It was changed.</exception>
+    public void CheckSchema(long found)
+    {
+        _isOutdated |= Schema is { } own && own != found;
+        RefuseWhenOutdated();
     }
 
     /// <summary>Where connections come from, for a store with its own way of trying again.</summary>
@@ -76,7 +88,12 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     public void CloseSessions() => _source.Clear();
 
     /// <summary>A connection of its own, from the pool.</summary>
-    public ValueTask<NpgsqlConnection> Open(CancellationToken cancel) => _source.OpenConnectionAsync(cancel);
+    /// <exception cref="StoreUnavailableException">A newer program has changed the schema.</exception>
+    public ValueTask<NpgsqlConnection> Open(CancellationToken cancel)
+    {
+        RefuseWhenOutdated();
+        return _source.OpenConnectionAsync(cancel);
+    }
 
     /// <summary>Does work that may be done twice, such as reading.</summary>
     /// <exception cref="StoreUnavailableException">The database does not serve.</exception>
@@ -109,6 +126,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     {
         for (var attempt = 1; ; attempt++)
         {
+            RefuseWhenOutdated();
             try
             {
                 await using var connection = await source.OpenConnectionAsync(cancel);
@@ -128,6 +146,14 @@ internal sealed class PostgresDatabase : IAsyncDisposable
 
                 await Task.Delay(RetryAfter * attempt, TimeProvider.System, cancel);
             }
+        }
+    }
+
+    private void RefuseWhenOutdated()
+    {
+        if (_isOutdated)
+        {
+            throw new StoreUnavailableException("A newer version of the program has changed the schema of the store. Use that version.");
         }
     }
 

@@ -35,10 +35,11 @@ internal sealed class PostgresFeed(PostgresDatabase database, Func<long, RecordK
     // One statement, hence one snapshot: the rows, and which transactions were over for it.
     private const string Select =
         """
-        SELECT s.xmin, s.epoch, greatest(s.trimmed, s.top), s.trimmed, f.position, f.at, f.resource, f.kind, f.change, f.key, f.version, f.node
+        SELECT s.xmin, s.epoch, greatest(s.trimmed, s.top), s.trimmed, f.position, f.at, f.resource, f.kind, f.change, f.key, f.version, f.node, s.schema
         FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin,
                      (SELECT value FROM engine_setting WHERE name = 'epoch') AS epoch,
                      (SELECT value::bigint FROM engine_setting WHERE name = 'trimmed') AS trimmed,
+                     (SELECT value::bigint FROM engine_setting WHERE name = 'schema') AS schema,
                      (SELECT max(position) FROM engine_feed) AS top) s
              LEFT JOIN LATERAL (SELECT * FROM engine_feed WHERE position > $1 ORDER BY position LIMIT $2) f ON true
         ORDER BY f.position
@@ -137,6 +138,7 @@ internal sealed class PostgresFeed(PostgresDatabase database, Func<long, RecordK
                 await using var reader = await command.ExecuteReaderAsync(cancel);
                 while (await reader.ReadAsync(cancel))
                 {
+                    database.CheckSchema(reader.GetInt64(12));
                     rows.OldestRunning = reader.GetFieldValue<ulong>(0);
                     rows.Epoch = long.Parse(reader.GetString(1), CultureInfo.InvariantCulture);
                     rows.Top = reader.GetInt64(2);

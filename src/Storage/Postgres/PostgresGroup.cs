@@ -15,6 +15,7 @@ internal sealed class PostgresGroup
     private readonly Dictionary<RecordKind, PostgresTable> _tables;
     private readonly IReadOnlyList<PostgresCommit> _commits;
     private readonly PostgresKnownRows _known;
+    private readonly Action<long> _checkSchema;
     private readonly SortedDictionary<long, (PostgresTable Table, HashSet<long> Ids)> _roots = [];
     private readonly SortedDictionary<long, (PostgresTable Table, HashSet<long> Ids)> _parents = [];
     private readonly SortedDictionary<long, (PostgresTable Table, HashSet<RowKey> Seen, List<(ColumnValue[] Key, long Resource)> Keys)> _rows = [];
@@ -32,8 +33,13 @@ internal sealed class PostgresGroup
     private readonly List<AuditedBatch> _audited = [];
     private Write? _auditGroup;
 
-    public PostgresGroup(Dictionary<RecordKind, PostgresTable> tables, HoldSql? holds, IReadOnlyList<PostgresCommit> commits)
+    /// <param name="tables">The tables.</param>
+    /// <param name="holds">The statements that ask for holds, if any kind says that there are some.</param>
+    /// <param name="commits">What is to be done.</param>
+    /// <param name="checkSchema">Given the number of the schema, as it is once the locks were taken; throws when it is not this program's.</param>
+    public PostgresGroup(Dictionary<RecordKind, PostgresTable> tables, HoldSql? holds, IReadOnlyList<PostgresCommit> commits, Action<long> checkSchema)
     {
+        _checkSchema = checkSchema;
         _tables = tables;
         _holds = holds;
         _commits = commits;
@@ -476,7 +482,11 @@ internal sealed class PostgresGroup
 
     private void AskForRows(NpgsqlBatch batch)
     {
-        Ask(batch, "SELECT number FROM engine_resource WHERE number = ANY($1)", reader => _known.AddResource(reader.GetInt64(0))).Add([.. _resources]);
+        Ask(batch, "SELECT number, (SELECT value::bigint FROM engine_setting WHERE name = 'schema') FROM engine_resource WHERE number = ANY($1)", reader =>
+        {
+            _checkSchema(reader.GetInt64(1));
+            _known.AddResource(reader.GetInt64(0));
+        }).Add([.. _resources]);
         if (_people.Count > 0)
         {
             Ask(batch, "SELECT person FROM engine_erased WHERE person = ANY($1)", reader => _known.AddErased(reader.GetInt64(0))).Add([.. _people]);

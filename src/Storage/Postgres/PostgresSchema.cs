@@ -7,12 +7,15 @@ namespace Domicile.Storage.Postgres;
 
 /// <summary>
 /// Brings a database to the catalogue, at start: forward only, in one transaction, one node at a time, safe to run twice and under a running node of the
-/// version before. Tables are made, columns added at the end of a kind's; anything else is refused. Indexes that come to a table with rows are built beside
+/// version before, which does nothing more once it is done. Tables are made, columns added at the end of a kind's; anything else is refused. Indexes that come to a table with rows are built beside
 /// running writes, after the transaction.
 /// </summary>
 internal static class PostgresSchema
 {
     private const string Format = "1";
+
+    /// <summary>How often a migration is tried that met a running node's transaction.</summary>
+    private const int Attempts = 5;
 
     // The numbers of readers' positions and of nodes come from sequences; a position is taken after the locks of its transaction.
     private static readonly string[] EngineTables =
@@ -33,7 +36,7 @@ internal static class PostgresSchema
     /// <summary>What the engine itself keeps, for the inventory: table and purpose. None of it is personal.</summary>
     public static IReadOnlyList<(string Table, string Purpose)> Describe() =>
     [
-        ("engine_setting", "format of the database, its geography, the epoch of its feed, how far that was trimmed, how far it has read each file of the erasure ledger"),
+        ("engine_setting", "format of the database, its geography, the number of its schema, the epoch of its feed, how far that was trimmed, how far it has read each file of the erasure ledger"),
         ("engine_kind", "names and columns of the kinds of record"),
         ("engine_resource", "ids of resources and their numbers"),
         ("engine_feed", "which record changed when: kind, key, version; never content; trimmed after the feed's horizon"),
@@ -46,9 +49,9 @@ internal static class PostgresSchema
     ];
 
     /// <summary>Makes or changes what is needed.</summary>
-    /// <returns>The tables, and the number of this start.</returns>
+    /// <returns>The tables, the number of this start, the number of the schema, and whether nodes of the version before may still run.</returns>
     /// <exception cref="SchemaMismatchException">The database is not for this program.</exception>
-    public static async Task<(IReadOnlyList<PostgresTable> Tables, long Start)> Prepare(PostgresDatabase database, Catalogue catalogue, Geography geography, CancellationToken cancel)
+    public static async Task<(IReadOnlyList<PostgresTable> Tables, long Start, long Schema, bool IsMigrated)> Prepare(PostgresDatabase database, Catalogue catalogue, Geography geography, CancellationToken cancel)
     {
         await using var connection = await database.Open(cancel);
         await Run(connection, "SET statement_timeout = 0; SET lock_timeout = 0", cancel);
@@ -56,25 +59,57 @@ internal static class PostgresSchema
         try
         {
             await RefuseOld(connection, cancel);
-            await using var transaction = await connection.BeginTransactionAsync(cancel);
-            foreach (var statement in EngineTables)
-            {
-                await Run(connection, statement, cancel);
-            }
-
-            await CheckSetting(connection, "format", Format, "It was written by another version of the program; use that version, or a newer one.", cancel);
-            await CheckSetting(connection, "geography", geography.Slug, $"It belongs to another geography than {geography}; data never moves between geographies.", cancel);
-            await Setting(connection, "epoch", SubjectRef.Fresh().Value.ToString(CultureInfo.InvariantCulture), cancel);
-            await Setting(connection, "trimmed", "0", cancel);
-            var tables = await PrepareKinds(connection, catalogue, cancel);
-            await transaction.CommitAsync(cancel);
+            var (tables, schema, isMigrated) = await Migrate(connection, catalogue, geography, cancel);
             await PrepareIndexes(connection, tables, cancel);
-            return (tables, await Number(connection, "SELECT nextval('engine_node')", cancel));
+            return (tables, await Number(connection, "SELECT nextval('engine_node')", cancel), schema, isMigrated);
         }
         finally
         {
             database.CloseSessions();
         }
+    }
+
+    private static async Task<(IReadOnlyList<PostgresTable> Tables, long Schema, bool IsMigrated)> Migrate(NpgsqlConnection connection, Catalogue catalogue, Geography geography, CancellationToken cancel)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await MigrateOnce(connection, catalogue, geography, cancel);
+            }
+            catch (PostgresException collision) when (attempt < Attempts && PostgresFault.IsCollision(collision))
+            {
+                // A running node's transaction had one table and waited for another that this one had.
+            }
+        }
+    }
+
+    private static async Task<(IReadOnlyList<PostgresTable> Tables, long Schema, bool IsMigrated)> MigrateOnce(NpgsqlConnection connection, Catalogue catalogue, Geography geography, CancellationToken cancel)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        foreach (var statement in EngineTables)
+        {
+            await Run(connection, statement, cancel);
+        }
+
+        await CheckSetting(connection, "format", Format, "It was written by another version of the program; use that version, or a newer one.", cancel);
+        await CheckSetting(connection, "geography", geography.Slug, $"It belongs to another geography than {geography}; data never moves between geographies.", cancel);
+        await Setting(connection, "epoch", SubjectRef.Fresh().Value.ToString(CultureInfo.InvariantCulture), cancel);
+        await Setting(connection, "trimmed", "0", cancel);
+        await Setting(connection, "schema", "0", cancel);
+        var before = await Kinds(connection, cancel);
+        KindColumns.RefuseUnknown(before.Keys, catalogue);
+        var isMigrated = before.Count > 0 && catalogue.Kinds.Any(kind => !before.TryGetValue(kind.Name, out var old) || KindColumns.AddedSince(kind, old.Columns).Any());
+        if (isMigrated)
+        {
+            // Before the tables, as a removal does: it holds this row while it relies on knowing every kind.
+            await Run(connection, "UPDATE engine_setting SET value = (value::bigint + 1)::text WHERE name = 'schema'", cancel);
+        }
+
+        var tables = await PrepareKinds(connection, catalogue, cancel);
+        var schema = await Number(connection, "SELECT value::bigint FROM engine_setting WHERE name = 'schema'", cancel);
+        await transaction.CommitAsync(cancel);
+        return (tables, schema, isMigrated);
     }
 
     /// <summary>Compares the database with the catalogue and changes nothing.</summary>

@@ -8,6 +8,9 @@ namespace Domicile.Storage.Postgres;
 /// <summary>The engine for production: a PostgreSQL cluster, in front of which any number of nodes meet only in the database.</summary>
 internal sealed class PostgresStoreEngine : IStoreEngine
 {
+    /// <summary>After it a node of the version before has noticed, or is out of touch and relies on nothing.</summary>
+    private static readonly TimeSpan MigrationPause = Storage.Feed.StaleAfter * 2;
+
     private static readonly TimeSpan ReadyPoll = TimeSpan.FromMilliseconds(10);
     private readonly Dictionary<RecordKind, PostgresTable> _tables;
     private readonly Dictionary<long, PostgresTable> _tablesByNumber;
@@ -47,7 +50,14 @@ internal sealed class PostgresStoreEngine : IStoreEngine
         var database = PostgresDatabase.Of(address, connections);
         try
         {
-            var (tables, start) = await PostgresSchema.Prepare(database, catalogue, geography, cancel);
+            var (tables, start, schema, isMigrated) = await PostgresSchema.Prepare(database, catalogue, geography, cancel);
+            database.Schema = schema;
+            if (isMigrated)
+            {
+                // Until then a node of the version before may not have noticed, and would meet rows that it cannot read.
+                await Task.Delay(MigrationPause, TimeProvider.System, cancel);
+            }
+
             return new PostgresStoreEngine(database, tables, start, clock);
         }
         catch (Exception fault)
@@ -315,7 +325,18 @@ internal sealed class PostgresStoreEngine : IStoreEngine
     }
 
     public async Task<bool> ContinuePurge(Purge purge, int take, CancellationToken cancel) =>
-        await _database.Transaction((connection, cancel) => new PostgresPurge(connection, _tables, purge, take).Continue(cancel), cancel);
+        await _database.Transaction(
+            async (connection, cancel) =>
+            {
+                // Held to the end, so that nothing of a kind that this node does not know is written before what it removes is forgotten.
+                await using (var schema = new NpgsqlCommand("SELECT value::bigint FROM engine_setting WHERE name = 'schema' FOR SHARE", connection))
+                {
+                    _database.CheckSchema((long)(await schema.ExecuteScalarAsync(cancel))!);
+                }
+
+                return await new PostgresPurge(connection, _tables, purge, take).Continue(cancel);
+            },
+            cancel);
 
     public ValueTask<List<(long Resource, ColumnValue[] Key)>> Expired(RecordKind kind, DateTimeOffset now, int take, CancellationToken cancel)
     {
@@ -453,6 +474,12 @@ internal sealed class PostgresStoreEngine : IStoreEngine
         while (await rows.ReadAsync(cancel))
         {
             var kind = rows.GetInt64(2);
+            if (kind != 0 && !_tablesByNumber.ContainsKey(kind))
+            {
+                // Of a newer program, whose node does it.
+                continue;
+            }
+
             purges.Add(new Purge(
                 rows.GetInt64(0), rows.GetInt64(1), kind == 0 ? null : _tablesByNumber[kind].Kind, rows.GetInt64(3), DateTimeOffset.FromUnixTimeMilliseconds(rows.GetInt64(4))));
         }
