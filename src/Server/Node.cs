@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Domicile.Modules.Administration;
 using Domicile.Modules.Audit;
 using Domicile.Modules.Http;
+using Domicile.Modules.Privacy;
 using Domicile.Residency;
 using Domicile.Storage;
 using Domicile.Storage.Engine;
@@ -242,6 +243,7 @@ public sealed partial class Node : IAsyncDisposable
         _services = services.BuildServiceProvider();
         await AdministrationModule.Prepare(_services, [.. _units.DistinctBy(unit => unit.Options.Geography).Select(unit => unit.Own)], cancel);
         await AuditModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
+        PrivacyModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);
         var readiness = new Readiness(_clock);
         foreach (var unit in _units)
         {
@@ -272,6 +274,7 @@ public sealed partial class Node : IAsyncDisposable
         }
 
         AuditModule.Start(_services!);
+        PrivacyModule.Start(_services!);
     }
 
     private void WriteAdmin(string? certificateAuthority, IReadOnlyList<AdminOrigin> origins) =>

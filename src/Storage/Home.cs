@@ -52,6 +52,22 @@ public sealed class Home
         init => _store = Unit.StoreOf(value);
     }
 
+    /// <summary>Everything that is filed under a person.</summary>
+    public SubjectRecords Subjects => new(Unit, Resource);
+
+    /// <summary>When the present epoch of the keys ends: no copy of the key store that is made later opens what was destroyed in it.</summary>
+    public DateTimeOffset KeyEpochEndsOn => Unit.Provider.CurrentSince + Unit.Options.Epoch;
+
+    /// <summary>An id for an entry of the audit log that is to be found again (<see cref="AuditNote.Entry"/>).</summary>
+    public long NextAuditEntry() => Unit.NextAuditEntry();
+
+    /// <summary>Takes or keeps the right to do work that one node of the scale unit does at a time; done twice it must do no harm.</summary>
+    /// <param name="work">Its name.</param>
+    /// <param name="duration">For how long.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <returns>Whether this node has it until then.</returns>
+    public ValueTask<bool> Lease(string work, TimeSpan duration, CancellationToken cancel) => Unit.Engine.Lease(work, duration, cancel);
+
     /// <summary>The person who has this identifier here, or null.</summary>
     public ValueTask<SubjectRef?> FindSubject(Identifier identifier, CancellationToken cancel) => Unit.Subjects.Find(Resource, identifier, cancel);
 

@@ -144,6 +144,8 @@ public sealed class ScaleUnit : IAsyncDisposable
         Keys.Vault.Dispose();
     }
 
+    internal long NextAuditEntry() => _scribe.NextEntry();
+
     internal HomeStore StoreOf(ResourceRef resource) => new(Catalogue, Engine, Sealer, _scribe, Blobs, Feed, resource);
 
     internal ScaleUnitAdministration? AdministrationFor(Home home) => home.ResourceId == Guid.Empty ? Administration : null;

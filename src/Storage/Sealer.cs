@@ -103,6 +103,33 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
         return records;
     }
 
+    /// <summary>Opens the sealed part of a row of any kind: the JSON that was written.</summary>
+    /// <returns>Null when its owner or parent was erased, or nothing is left in it.</returns>
+    /// <exception cref="SealBrokenException">Tampered with, moved, or of another geography.</exception>
+    public async ValueTask<byte[]?> OpenContent(RecordKind kind, StoredRow row, ResourceRef resource, CancellationToken cancel)
+    {
+        if (kind.Erasure == ErasureRule.Depersonalise && row.Payload is { } marker && ErasedPayload.Read(marker) is not null)
+        {
+            return null;
+        }
+
+        return await ring.Find(OwnerOf(kind, row.Values), ParentOf(kind, row.Values, resource), cancel) is { } key ? OpenContent(key, kind, row, resource) : null;
+    }
+
+    /// <summary>Seals another content for a row that was read.</summary>
+    /// <returns>Null when its owner or parent was erased.</returns>
+    public async ValueTask<byte[]?> CloseContent(RecordKind kind, ReadOnlyMemory<byte> content, ColumnValue[] values, long version, ResourceRef resource, CancellationToken cancel)
+    {
+        if (await ring.Find(OwnerOf(kind, values), ParentOf(kind, values, resource), cancel) is not { } key)
+        {
+            return null;
+        }
+
+        var context = Empty(ref t_context);
+        Seal.WriteContext(context, geography, resource, kind, values, values.Length, version);
+        return Seal.Close(key, values.Length, content.Span, context.WrittenSpan);
+    }
+
     /// <summary>The person under whose key a record of this kind is sealed, or nobody.</summary>
     public static SubjectRef OwnerOf(RecordKind kind, ReadOnlySpan<ColumnValue> values) =>
         kind.OwnerColumn < 0 ? SubjectRef.None : new SubjectRef(values[kind.OwnerColumn].Number);
@@ -123,7 +150,13 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
     }
 
     private T Open<T>(SealKey key, RecordKind<T> kind, StoredRow row, ResourceRef resource)
-        where T : class
+        where T : class =>
+        Opened(key, kind, row, resource, (Kind: kind, Row: row), static (content, read) => read.Kind.Read(content, read.Row.Values, read.Row.Version, null));
+
+    private byte[] OpenContent(SealKey key, RecordKind kind, StoredRow row, ResourceRef resource) =>
+        Opened(key, kind, row, resource, 0, static (content, _) => content.ToArray());
+
+    private TRead Opened<TState, TRead>(SealKey key, RecordKind kind, StoredRow row, ResourceRef resource, TState state, Func<ReadOnlySpan<byte>, TState, TRead> read)
     {
         var payload = row.Payload ?? throw Broken(kind, "has no payload");
         var columns = Seal.ColumnsOf(payload);
@@ -138,7 +171,7 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
         try
         {
             var length = Seal.Open(key, payload, content, context.WrittenSpan);
-            return kind.Read(content.AsSpan(0, length), row.Values, row.Version, null);
+            return read(content.AsSpan(0, length), state);
         }
         catch (SealBrokenException)
         {

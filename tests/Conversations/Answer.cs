@@ -5,6 +5,9 @@ namespace Domicile.Tests.Conversations;
 /// <summary>What came back, read whole.</summary>
 internal sealed record Answer(int Status, string Body, IReadOnlyDictionary<string, string> Headers)
 {
+    /// <summary>The body as it came.</summary>
+    public byte[] Bytes { get; init; } = [];
+
     public JsonElement Json => JsonElement.Parse(Body);
 
     public string? Header(string name) => Headers.GetValueOrDefault(name);

@@ -66,7 +66,8 @@ internal sealed class Wire : IDisposable
         using var answer = await http.SendAsync(request, CancellationToken.None);
         var headers = answer.Headers.Concat(answer.Content.Headers)
             .ToDictionary(each => each.Key, each => string.Join(", ", each.Value), StringComparer.OrdinalIgnoreCase);
-        return new((int)answer.StatusCode, await answer.Content.ReadAsStringAsync(CancellationToken.None), headers);
+        var bytes = await answer.Content.ReadAsByteArrayAsync(CancellationToken.None);
+        return new((int)answer.StatusCode, System.Text.Encoding.UTF8.GetString(bytes), headers) { Bytes = bytes };
     }
 
     /// <summary>Sends a request as the application, signed with the access key.</summary>

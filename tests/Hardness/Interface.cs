@@ -82,6 +82,17 @@ internal static class Interface
         new("Inventory_ListChanges", 200),
         new("Privacy_GetInventory", 200),
         new("Privacy_ListInventoryChanges", 200),
+        new("Privacy_MakeSubjectRequest", 202, SubjectJson.Default.MakeSubjectRequest,
+            """
+            {"requestId":"GUID","kind":"rectify","reason":"r","identifiers":[{"type":"communicationUser","value":"8:acs:nobody"}],
+            "changes":[{"kind":"chat.participant","member":"displayName","value":"d"}]}
+            """),
+        new("Privacy_ListSubjectRequests", 200) { Query = [("maxPageSize", "10"), ("continuation", "7fffffffffffffff")] },
+        new("Privacy_GetSubjectRequest", 404),
+        new("Privacy_CancelSubjectRequest", 404),
+        new("Privacy_GetSubjectResult", 404),
+        new("Privacy_GetSubjectFile", 404),
+        new("Privacy_GetReceipt", 404),
         new("Audit_ListActs", 200),
         new("Audit_GetLog", 200) { Query = [("log", "1")] },
         new("Audit_GetCheckpoint", 200) { Query = [("log", "1")] },
@@ -199,7 +210,9 @@ internal sealed record Scene(string Thread, string Message, string Member, strin
         .Replace("{id}", Uri.EscapeDataString(Identity), StringComparison.Ordinal)
         .Replace("{nameOrId}", Resource, StringComparison.Ordinal)
         .Replace("{holdId}", Hold, StringComparison.Ordinal)
-        .Replace("{entry}", "1-1", StringComparison.Ordinal);
+        .Replace("{entry}", "1-1", StringComparison.Ordinal)
+        .Replace("{requestId}", "00000000-0000-4000-8000-000000000000", StringComparison.Ordinal)
+        .Replace("{number}", "1", StringComparison.Ordinal);
 
     /// <summary>Path and query of a good request.</summary>
     public string Target(Operation operation, Sample sample)

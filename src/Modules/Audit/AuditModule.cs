@@ -23,6 +23,7 @@ public sealed class AuditModule : IModule
         .AddSingleton<RefusedRequests>()
         .AddSingleton<IRefusals>(provider => provider.GetRequiredService<RefusedRequests>())
         .AddSingleton<AuditLogs>()
+        .AddSingleton(provider => new AuditProofs(provider.GetRequiredService<AuditLogs>()))
         .AddSingleton<AuditEndpoints>();
 
     /// <inheritdoc/>

@@ -68,6 +68,7 @@ public sealed record ChatParticipant
     public long Version { get; init; }
 
     /// <summary>The name under which they take part.</summary>
+    [Rectifiable]
     public string? DisplayName { get; init; }
 
     /// <summary>The instant from which the history is shared with them, as it was given.</summary>
@@ -83,6 +84,7 @@ public sealed record ChatParticipant
     public Guid? RemovedBy { get; init; }
 
     /// <summary>Name and value pairs of the application.</summary>
+    [Rectifiable]
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 }
 
@@ -125,9 +127,11 @@ public sealed record ChatMessage
     public string? Content { get; init; }
 
     /// <summary>The name under which it was written.</summary>
+    [Rectifiable]
     public string? SenderDisplayName { get; init; }
 
     /// <summary>Name and value pairs of the application.</summary>
+    [Rectifiable]
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 
     /// <summary>The new topic.</summary>

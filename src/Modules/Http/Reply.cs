@@ -27,6 +27,9 @@ public abstract class Reply
     /// <summary>Text that is sent as it is, with its content type.</summary>
     public virtual (string ContentType, string Text)? Text => null;
 
+    /// <summary>A file that is written piece by piece.</summary>
+    public virtual FileBody? FileBody => null;
+
     /// <summary>An answer without a body.</summary>
     public static Reply Empty(int status) => new Bodyless(status);
 
@@ -35,6 +38,13 @@ public abstract class Reply
 
     /// <summary>Plain text, such as metrics.</summary>
     public static Reply Plain(string contentType, string text) => new PlainText(contentType, text);
+
+    /// <summary>A file, written piece by piece: it need not fit into memory.</summary>
+    /// <param name="contentType">Its type.</param>
+    /// <param name="name">The name to save it under: ASCII letters, digits, dots and hyphens.</param>
+    /// <param name="length">Its length in bytes.</param>
+    /// <param name="write">Writes it, and closes what it reads from; called once, or not at all for HEAD.</param>
+    public static Reply File(string contentType, string name, long length, Func<Stream, CancellationToken, Task> write) => new FileOf(new FileBody(contentType, name, length, write));
 
     /// <summary>A failure.</summary>
     public static Reply Of(Problem problem) => new Failure(problem);
@@ -62,8 +72,20 @@ public abstract class Reply
         public override (string ContentType, string Text)? Text => (contentType, text);
     }
 
+    private sealed class FileOf(FileBody body) : Reply(200)
+    {
+        public override FileBody? FileBody => body;
+    }
+
     private sealed class Failure(Problem problem) : Reply(problem.Status)
     {
         public override Problem? Problem => problem;
     }
 }
+
+/// <summary>The body of an answer that is a file.</summary>
+/// <param name="ContentType">Its type.</param>
+/// <param name="Name">The name to save it under.</param>
+/// <param name="Length">Its length in bytes.</param>
+/// <param name="Write">Writes it.</param>
+public sealed record FileBody(string ContentType, string Name, long Length, Func<Stream, CancellationToken, Task> Write);

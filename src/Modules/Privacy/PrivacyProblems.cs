@@ -25,6 +25,30 @@ internal static class PrivacyProblems
     public static readonly Problem BadHoldName =
         new("/problems/privacy/bad-hold-name", 400, "The id of the person or the root is given in name, 1 to 512 characters; a hold on the resource has none.") { Target = "name" };
 
+    /// <summary>No such request.</summary>
+    public static readonly Problem NoRequest = new("/problems/privacy/no-request", 404, "The resource has no subject request of that id.");
+
+    /// <summary>What is asked cannot be understood.</summary>
+    public static readonly Problem BadRequest = new("/problems/privacy/bad-request", 400, "The subject request cannot be carried out as it stands.");
+
+    /// <summary>The id was used for something else.</summary>
+    public static readonly Problem OtherRequest = new("/problems/privacy/other-request", 409, "There is a subject request of that id that asks something else. A new request needs a new id.");
+
+    /// <summary>It has begun or is over.</summary>
+    public static readonly Problem Begun = new("/problems/privacy/request-begun", 409, "The subject request has begun or is over, so it cannot be cancelled any more.");
+
+    /// <summary>Too many wait.</summary>
+    public static readonly Problem TooMany = new("/problems/privacy/too-many-requests", 429, $"{SubjectRequests.WaitingMax} subject requests wait already.") { RetryAfter = TimeSpan.FromSeconds(30) };
+
+    /// <summary>There is nothing of that kind to hand out.</summary>
+    public static readonly Problem NoResult = new("/problems/privacy/no-result", 404, "The subject request has no such result: it is not over, asked for something else, or its archive is gone.");
+
+    /// <summary>The archive would be too large.</summary>
+    public static readonly Problem TooLarge = new("/problems/privacy/archive-too-large", 422, "What is kept about the person is more than an archive may have.");
+
+    /// <summary>A fault of what was asked.</summary>
+    public static Problem Bad(string target, string text) => BadRequest with { Title = text, Target = target };
+
     /// <summary>What a hold can cover.</summary>
     public static Problem BadCovers(Catalogue catalogue)
     {

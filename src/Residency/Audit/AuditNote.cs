@@ -18,6 +18,9 @@ public sealed record AuditNote(AuditedAct Act, string By)
     [ThreadStatic]
     private static ArrayBufferWriter<byte>? t_written;
 
+    /// <summary>The entry's id, when whoever writes it must find it again; the store gives it out. It is no part of the content.</summary>
+    public long? Entry { get; init; }
+
     /// <summary>The person who did it, when it was one. The entry is sealed under their key.</summary>
     public SubjectRef Actor { get; init; }
 

@@ -52,6 +52,20 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
     /// <summary>A person was erased.</summary>
     public static readonly AuditedAct IdentityErased = new(22, "identity.erased", "A communication user was deleted: the erasure of the person began.", "Identity");
 
+    /// <summary>A subject request was made.</summary>
+    public static readonly AuditedAct SubjectRequestMade = new(
+        50, "subjectRequest.made", "Somebody asked for what is kept about a person, for a copy of it, for a correction, or for the person's erasure. Written before anything is done.", "Privacy");
+
+    /// <summary>A subject request was cancelled.</summary>
+    public static readonly AuditedAct SubjectRequestCancelled = new(51, "subjectRequest.cancelled", "A subject request was cancelled before it began.", "Privacy");
+
+    /// <summary>A subject request was carried out.</summary>
+    public static readonly AuditedAct SubjectRequestCompleted = new(
+        52, "subjectRequest.completed", "A subject request was carried out. Of an erasure, the entry has the hash of the receipt.", "Privacy");
+
+    /// <summary>An export was handed out.</summary>
+    public static readonly AuditedAct SubjectExportRead = new(53, "subjectExport.read", "The archive of what is kept about a person was handed out.", "Privacy");
+
     /// <summary>A message was sent, in a resource that has its messages audited.</summary>
     public static readonly AuditedAct MessageSent = new(
         30, "message.sent", "A message was sent in a resource whose settings ask for this. The entry is a digest of the message's own record.", "Chat");
@@ -71,6 +85,7 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
         LogContinued, LogRead, AccessDenied,
         AdministratorTokenMinted, ResourceCreated, ResourceDeleted, SettingsChanged, RuleChanged, KeyRegenerated, KeysShown,
         IdentitiesListed, TokensRevoked, IdentityErased, MessageSent, HoldPlaced, HoldReleased, HoldsListed,
+        SubjectRequestMade, SubjectRequestCancelled, SubjectRequestCompleted, SubjectExportRead,
     ];
 
     private static readonly FrozenDictionary<int, AuditedAct> ByNumber = All.ToFrozenDictionary(act => act.Number);

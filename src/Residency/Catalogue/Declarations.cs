@@ -253,6 +253,12 @@ public sealed class NoteAttribute(string text) : Attribute
     public string Text { get; } = text;
 }
 
+/// <summary>
+/// What a person may have corrected: a text, or names and values, in the sealed part of a record that is theirs and that has a <see cref="VersionAttribute"/>.
+/// </summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class RectifiableAttribute : Attribute;
+
 /// <summary>An index, and the query that it serves.</summary>
 /// <param name="serves">The query, in words.</param>
 /// <param name="columns">Members of the record, in order.</param>

@@ -131,7 +131,14 @@ public abstract class RecordKind
 /// <summary>A member of the sealed part.</summary>
 /// <param name="Name">The member's name.</param>
 /// <param name="Note">A note for the inventory.</param>
-public sealed record SealedMember(string Name, string? Note);
+public sealed record SealedMember(string Name, string? Note)
+{
+    /// <summary>The member's name in the content.</summary>
+    public string JsonName { get; init; } = Name;
+
+    /// <summary>The member's type when the person whose record it is may have it corrected; else null.</summary>
+    public Type? Rectifiable { get; init; }
+}
 
 /// <summary>One kind of record with its type: reads and writes it.</summary>
 /// <typeparam name="T">The record.</typeparam>
@@ -188,7 +195,10 @@ public sealed class RecordKind<T> : RecordKind
             var (role, reason) = RoleOf(property);
             if (reason is null)
             {
-                _sealed.Add(new SealedMember(property.Name, property.GetCustomAttribute<NoteAttribute>()?.Text));
+                _sealed.Add(new SealedMember(property.Name, property.GetCustomAttribute<NoteAttribute>()?.Text)
+                {
+                    Rectifiable = property.GetCustomAttribute<RectifiableAttribute>() is null ? null : property.PropertyType,
+                });
                 continue;
             }
 
@@ -207,7 +217,11 @@ public sealed class RecordKind<T> : RecordKind
 
         KeyColumns = keys;
         _json = JsonOf(resolver);
-        _defaults = DefaultsOf(_json);
+        _defaults = DefaultsOf();
+        for (var i = 0; i < _sealed.Count; i++)
+        {
+            _sealed[i] = _sealed[i] with { JsonName = JsonNameOf(_sealed[i].Name) };
+        }
     }
 
     /// <inheritdoc/>
@@ -295,7 +309,7 @@ public sealed class RecordKind<T> : RecordKind
     /// The sealed members that have an initializer. The generated serializer sets every init-only member, one that is missing to nothing
     /// (https://learn.microsoft.com/dotnet/standard/serialization/system-text-json/source-generation), so content from before the member would lose its default.
     /// </summary>
-    private List<(string JsonName, PropertyInfo Property)> DefaultsOf(JsonTypeInfo<T> json)
+    private List<(string JsonName, PropertyInfo Property)> DefaultsOf()
     {
         if (typeof(T).GetConstructor(Type.EmptyTypes) is null)
         {
@@ -309,9 +323,11 @@ public sealed class RecordKind<T> : RecordKind
                let property = typeof(T).GetProperty(member.Name)!
                let value = property.GetValue(fresh)
                where value is not null && !(property.PropertyType.IsValueType && value.Equals(Activator.CreateInstance(property.PropertyType)))
-               select (json.Properties.First(known => known.AttributeProvider is MemberInfo info && info.Name == member.Name).Name, property),
+               select (JsonNameOf(member.Name), property),
         ];
     }
+
+    private string JsonNameOf(string member) => _json.Properties.First(known => known.AttributeProvider is MemberInfo info && info.Name == member).Name;
 
     private static bool IsPersistent(PropertyInfo property) =>
         property.SetMethod is not null && property.GetIndexParameters().Length == 0 && property.GetCustomAttribute<JsonIgnoreAttribute>() is null;

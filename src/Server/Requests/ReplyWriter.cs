@@ -31,6 +31,15 @@ internal static class ReplyWriter
             response.Headers[reply.Headers[i].Key] = reply.Headers[i].Value;
         }
 
+        if (reply.FileBody is { } file)
+        {
+            response.ContentType = file.ContentType;
+            response.ContentLength = file.Length;
+            response.Headers.CacheControl = "no-store";
+            response.Headers.ContentDisposition = $"attachment; filename=\"{file.Name}\"";
+            return new ValueTask(file.Write(response.Body, cancel));
+        }
+
         if (reply.Problem is null && !reply.HasJson && reply.Text is null)
         {
             if (reply.Status is not (204 or 304))

@@ -15,6 +15,9 @@ internal sealed class AuditScribe(Catalogue catalogue, IStoreEngine engine, Seal
     private readonly string _node = Environment.MachineName;
     private long _day = long.MinValue;
 
+    /// <summary>An id for an entry that is to be found again, from the same sequence as those of all others.</summary>
+    public long NextEntry() => _references.Next<AuditEntry>().Value;
+
     /// <summary>The write of an entry.</summary>
     /// <returns>Null when the actor was erased, who then does nothing any more.</returns>
     public async ValueTask<Write?> Write(AuditNote note, CancellationToken cancel)
@@ -27,7 +30,7 @@ internal sealed class AuditScribe(Catalogue catalogue, IStoreEngine engine, Seal
         var entry = new AuditEntry
         {
             Day = day,
-            Entry = _references.Next<AuditEntry>(),
+            Entry = note.Entry is { } given ? new Ref<AuditEntry>(given) : _references.Next<AuditEntry>(),
             Actor = note.Actor,
             Person = note.Person,
             Act = note.Act.Number,

@@ -1,0 +1,286 @@
+using System.Data.Common;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Domicile.Residency;
+using Domicile.Storage.Engine;
+
+namespace Domicile.Storage;
+
+/// <summary>
+/// Everything that is filed under one person, by the declarations of the catalogue alone: the records that are theirs, those that mention them, and what
+/// both lie below. It goes along the indexes by person, so that it costs what the person has, not what the store has.
+/// </summary>
+public sealed class SubjectRecords
+{
+    /// <summary>Rows read in one piece.</summary>
+    private const int PieceRows = 200;
+
+    private readonly ScaleUnit _unit;
+    private readonly ResourceRef _resource;
+
+    internal SubjectRecords(ScaleUnit unit, ResourceRef resource)
+    {
+        _unit = unit;
+        _resource = resource;
+    }
+
+    /// <summary>Reads all of it, kind by kind.</summary>
+    public async IAsyncEnumerable<SubjectRecord> Of(SubjectRef person, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        foreach (var kind in _unit.Catalogue.Kinds)
+        {
+            foreach (var search in Searches(kind))
+            {
+                await foreach (var (resource, row) in Rows(kind, search, person, cancel))
+                {
+                    yield return await Open(kind, search.Filing, resource, row, cancel);
+                }
+            }
+        }
+    }
+
+    /// <summary>How many records there are of each kind that has any, without opening them.</summary>
+    public async Task<IReadOnlyList<SubjectCount>> Count(SubjectRef person, CancellationToken cancel)
+    {
+        var counts = new List<SubjectCount>();
+        foreach (var kind in _unit.Catalogue.Kinds)
+        {
+            foreach (var search in Searches(kind))
+            {
+                var found = await Query($"SELECT count(*) FROM {kind.Table} t WHERE {search.Where}", person, [], reader => reader.GetInt64(0), cancel);
+                if (found is [> 0 and var records])
+                {
+                    counts.Add(new SubjectCount(kind, search.Filing, records));
+                }
+            }
+        }
+
+        return counts;
+    }
+
+    /// <summary>
+    /// Corrects a member of the records that are a person's: a text, or names and values, as the declaration says (<see cref="RectifiableAttribute"/>).
+    /// Done again, it changes nothing more.
+    /// </summary>
+    /// <returns>How many records were changed.</returns>
+    public async Task<int> Rectify(SubjectRef person, RecordKind kind, string member, JsonNode? value, CancellationToken cancel)
+    {
+        var changed = 0;
+        foreach (var search in Searches(kind).Where(search => search.Filing == SubjectFiling.Own))
+        {
+            await foreach (var (resource, row) in Rows(kind, search, person, cancel))
+            {
+                changed += await Rectify(kind, resource, row, member, value, cancel) ? 1 : 0;
+            }
+        }
+
+        return changed;
+    }
+
+    /// <summary>Whether rows of an erased person are still being removed.</summary>
+    public async ValueTask<bool> AreBeingRemoved(SubjectRef person, CancellationToken cancel) =>
+        (await Query("SELECT key FROM engine_purge WHERE resource = @resource AND kind = 0 AND key = @person", person, [], reader => reader.GetInt64(0), cancel)).Count > 0;
+
+    /// <summary>A fingerprint of the person's key: it says which key, and tells nothing of it. Null when there is none any more.</summary>
+    public async ValueTask<string?> FingerprintOf(SubjectRef person, CancellationToken cancel) =>
+        await _unit.Keys.Key(KeyName.Of(person), cancel) is { } key
+            ? Convert.ToHexStringLower(HKDF.DeriveKey(HashAlgorithmName.SHA256, key, 16, salt: [], info: "domicile/key-fingerprint/1"u8.ToArray()))
+            : null;
+
+    /// <summary>Opens the sealed file of a record.</summary>
+    /// <returns>Null when it has none, or was deleted or erased meanwhile.</returns>
+    public async ValueTask<Blobs.BlobReader?> OpenFile(SubjectRecord record, CancellationToken cancel) =>
+        record.Kind.BlobColumn < 0 || record.Values[record.Kind.BlobColumn].IsNull ? null : await new Blobs.HomeBlobs(_unit, _resource).Open(record.Kind, [.. record.Values], cancel);
+
+    /// <summary>The record that others of the person lie below, when it is nobody's: it is shared by all in it.</summary>
+    public async ValueTask<SubjectRecord?> SharedParent(RecordKind parent, long key, CancellationToken cancel)
+    {
+        if (parent.OwnerColumn >= 0 || await _unit.Engine.Get(parent, _resource.Number, [ColumnValue.Of(key)], cancel) is not { } row)
+        {
+            return null;
+        }
+
+        return await Open(parent, SubjectFiling.Shared, _resource, row, cancel);
+    }
+
+    private async ValueTask<SubjectRecord> Open(RecordKind kind, SubjectFiling filing, ResourceRef resource, StoredRow row, CancellationToken cancel)
+    {
+        // What mentions a person is somebody else's words: that it does is told, not what it says.
+        var content = filing == SubjectFiling.Mentioned ? null : await _unit.Sealer.OpenContent(kind, row, resource, cancel);
+        return new SubjectRecord(kind, filing, row.Values, row.Version, content is null ? null : JsonNode.Parse(content)!.AsObject());
+    }
+
+    private async Task<bool> Rectify(RecordKind kind, ResourceRef resource, StoredRow row, string member, JsonNode? value, CancellationToken cancel)
+    {
+        for (var attempt = 0; attempt < 5; attempt++)
+        {
+            if (await _unit.Sealer.OpenContent(kind, row, resource, cancel) is not { } content)
+            {
+                return false;
+            }
+
+            var json = JsonNode.Parse(content)!.AsObject();
+            var name = kind.SealedMembers.First(known => known.Name == member).JsonName;
+            if (JsonNode.DeepEquals(json[name], value))
+            {
+                return false;
+            }
+
+            json[name] = value?.DeepClone();
+            if (await _unit.Sealer.CloseContent(kind, JsonSerializer.SerializeToUtf8Bytes(json, SubjectJson.Default.JsonObject), row.Values, row.Version + 1, resource, cancel) is not { } payload)
+            {
+                return false;
+            }
+
+            var key = kind.KeyColumns.Select(column => row.Values[column]).ToArray();
+            var write = new Write(kind, WriteKind.Put, key, row.Values, payload, row.Version + 1, null);
+            var outcome = await _unit.Engine.Commit(new Plan(resource.Number, null, [], [write]), cancel);
+            if (outcome.Refused is null)
+            {
+                return true;
+            }
+
+            // Changed by somebody else at the same moment, or gone.
+            if (await _unit.Engine.Get(kind, resource.Number, key, cancel) is not { } again)
+            {
+                return false;
+            }
+
+            row = again;
+        }
+
+        throw new StoreUnavailableException("A record is changed all the time and could not be corrected.");
+    }
+
+    /// <summary>By which columns the records of a kind are found.</summary>
+    private IEnumerable<Search> Searches(RecordKind kind)
+    {
+        var resource = $"t.resource {(kind.Category == DataCategory.Audit ? "IN (@resource, 0)" : "= @resource")}";
+        for (var i = 0; i < kind.Columns.Count; i++)
+        {
+            var column = kind.Columns[i];
+            if (i == kind.OwnerColumn)
+            {
+                // Too hot for an index by person: found in the parents that the finding kind names.
+                var where = kind.OwnerFoundBy is { } type && _unit.Catalogue.Kinds.First(found => found.ClrType == type) is var finder
+                    ? $"t.{kind.Columns[kind.ParentColumn].Name} IN (SELECT f.{finder.Columns[finder.ParentColumn].Name} FROM {finder.Table} f WHERE f.{finder.Columns[finder.OwnerColumn].Name} = @person AND f.resource = @resource) AND t.{column.Name} = @person AND {resource}"
+                    : $"t.{column.Name} = @person AND {resource}";
+                yield return new Search(SubjectFiling.Own, where);
+            }
+            else if (column.Role.HasFlag(ColumnRole.Subject))
+            {
+                yield return new Search(SubjectFiling.Mentioned, $"t.{column.Name} = @person AND {resource}");
+            }
+        }
+    }
+
+    private async IAsyncEnumerable<(ResourceRef Resource, StoredRow Row)> Rows(RecordKind kind, Search search, SubjectRef person, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var columns = kind.Columns;
+        var order = kind.KeyColumns.Select(key => columns[key].Name).ToList();
+        var select = $"SELECT t.resource, {string.Join(", ", columns.Select(column => $"t.{column.Name}"))}, t.version, t.payload FROM {kind.Table} t WHERE {search.Where}";
+        var orderBy = $" ORDER BY {string.Join(", ", order.Select(name => $"t.{name}"))} LIMIT {PieceRows.ToString(CultureInfo.InvariantCulture)}";
+        ColumnValue[]? last = null;
+        while (true)
+        {
+            var after = last is null ? "" : $" AND ({string.Join(", ", order.Select(name => $"t.{name}"))}) > ({string.Join(", ", order.Select((_, i) => $"@k{i}"))})";
+            var rows = await Query(select + after + orderBy, person, last ?? [], reader => Read(reader, kind), cancel);
+            foreach (var (resource, row) in rows)
+            {
+                yield return (resource == 0 ? ResourceRef.Geography : _resource, row);
+            }
+
+            if (rows.Count < PieceRows)
+            {
+                yield break;
+            }
+
+            last = [.. kind.KeyColumns.Select(key => rows[^1].Row.Values[key])];
+        }
+    }
+
+    private static (long Resource, StoredRow Row) Read(DbDataReader reader, RecordKind kind)
+    {
+        var values = new ColumnValue[kind.Columns.Count];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = reader.IsDBNull(i + 1) ? ColumnValue.Null : kind.Columns[i].Type switch
+            {
+                ColumnType.Integer => ColumnValue.Of(reader.GetInt64(i + 1)),
+                ColumnType.Text => ColumnValue.Of(reader.GetString(i + 1)),
+                _ => ColumnValue.Of(reader.GetFieldValue<byte[]>(i + 1)),
+            };
+        }
+
+        var payload = reader.IsDBNull(values.Length + 2) ? null : reader.GetFieldValue<byte[]>(values.Length + 2);
+        return (reader.GetInt64(0), new StoredRow(values, reader.GetInt64(values.Length + 1), payload));
+    }
+
+    private ValueTask<List<T>> Query<T>(string sql, SubjectRef person, ColumnValue[] after, Func<DbDataReader, T> read, CancellationToken cancel) =>
+        _unit.Engine.Query(
+            async (connection, cancel) =>
+            {
+                using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // Names of the catalogue, nothing that anybody sent.
+                command.CommandText = sql;
+#pragma warning restore CA2100
+                Add(command, "@resource", _resource.Number);
+                Add(command, "@person", person.Value);
+                for (var i = 0; i < after.Length; i++)
+                {
+                    Add(command, $"@k{i}", after[i].Type switch { ColumnType.Integer => after[i].Number, ColumnType.Text => after[i].Text!, _ => after[i].Bytes! });
+                }
+
+                var found = new List<T>();
+                using var reader = await command.ExecuteReaderAsync(cancel);
+                while (await reader.ReadAsync(cancel))
+                {
+                    found.Add(read(reader));
+                }
+
+                return found;
+            },
+            cancel);
+
+    private static void Add(DbCommand command, string name, object value)
+    {
+        var parameter = command.CreateParameter();
+        (parameter.ParameterName, parameter.Value) = (name, value);
+        command.Parameters.Add(parameter);
+    }
+
+    private readonly record struct Search(SubjectFiling Filing, string Where);
+}
+
+/// <summary>Why a record is among what is kept about a person.</summary>
+public enum SubjectFiling
+{
+    /// <summary>It is theirs.</summary>
+    Own,
+
+    /// <summary>It mentions them; its content is somebody else's.</summary>
+    Mentioned,
+
+    /// <summary>It is nobody's, and records of theirs lie below it.</summary>
+    Shared,
+}
+
+/// <summary>A record that is filed under a person.</summary>
+/// <param name="Kind">Its kind.</param>
+/// <param name="Filing">Why it is among them.</param>
+/// <param name="Values">Its columns.</param>
+/// <param name="Version">Its row version.</param>
+/// <param name="Content">Its sealed part; null when it only mentions them, or nothing of it can be opened any more.</param>
+public sealed record SubjectRecord(RecordKind Kind, SubjectFiling Filing, IReadOnlyList<ColumnValue> Values, long Version, JsonObject? Content);
+
+/// <summary>How many records of a kind there are.</summary>
+/// <param name="Kind">The kind.</param>
+/// <param name="Filing">Why they are among them.</param>
+/// <param name="Records">How many.</param>
+public sealed record SubjectCount(RecordKind Kind, SubjectFiling Filing, long Records);
+
+[System.Text.Json.Serialization.JsonSerializable(typeof(JsonObject))]
+internal sealed partial class SubjectJson : System.Text.Json.Serialization.JsonSerializerContext;

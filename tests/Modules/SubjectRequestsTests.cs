@@ -1,0 +1,195 @@
+using System.Text.Json.Nodes;
+using Domicile.Modules.Chat;
+using Domicile.Modules.Identity;
+using Domicile.Modules.Privacy;
+using Domicile.Residency;
+using Domicile.Server;
+using Domicile.Storage;
+using Domicile.Tests.Storage;
+
+namespace Domicile.Tests.Modules;
+
+public sealed class SqliteSubjectRequestsTests() : SubjectRequestsTests(new SqliteFixture());
+
+[Trait("needs", "postgres")]
+public sealed class PostgresSubjectRequestsTests() : SubjectRequestsTests(new PostgresFixture());
+
+/// <summary>Subject requests on both engines, with the node going away at each step.</summary>
+public abstract class SubjectRequestsTests(StoreFixture fixture) : IAsyncLifetime
+{
+    private const int Messages = 450;
+    private SubjectRef _ada;
+    private SubjectRef _bo;
+    private Ref<ChatThread> _thread;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private Home Home => fixture.Home;
+
+    private Home Unit => fixture.Unit.Own;
+
+    public async ValueTask InitializeAsync()
+    {
+        await fixture.Open(ProductModules.Catalogue());
+        (_ada, _bo) = (await Person("ada"), await Person("bo"));
+        var now = fixture.Clock.GetUtcNow();
+        var thread = new ChatThread { Key = Home.References.Next<ChatThread>(), PublicId = $"19:{Guid.NewGuid():N}@thread.v2", CreatedOn = now, Topic = "what they share", CreatedBy = _bo };
+        await Commit(b => b.Insert(thread).Insert(new ChatParticipant { Thread = thread.Key, Person = _ada, AddedOn = now }).Insert(new ChatParticipant { Thread = thread.Key, Person = _bo, AddedOn = now }));
+        _thread = thread.Key;
+        await Task.WhenAll(Enumerable.Range(0, Messages).Select(i => Say(_ada, $"ada says {i}")));
+        await Say(_bo, "bo says this");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        await fixture.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(SubjectRequestKind.Access, "begin", "complete")]
+    [InlineData(SubjectRequestKind.Export, "begin", "archive", "archive sealed", "archived", "complete")]
+    [InlineData(SubjectRequestKind.Rectify, "begin", "rectify", "complete")]
+    [InlineData(SubjectRequestKind.Erase, "begin", "count", "erase", "erased", "state", "complete")]
+    public async Task A_request_whose_node_goes_away_at_any_step_is_carried_out_once_after_the_restart(SubjectRequestKind kind, params string[] steps)
+    {
+        var request = Request(kind);
+        await Commit(b => b.Insert(request), Unit);
+        foreach (var step in steps)
+        {
+            await using (var requests = Requests())
+            {
+                requests.Step = begun => _ = begun == step ? throw new NodeGoneException() : 0;
+                await Assert.ThrowsAsync<NodeGoneException>(() => Until(requests, () => false));
+            }
+
+            await fixture.Restart(ProductModules.Catalogue());
+        }
+
+        await using var last = Requests();
+        SubjectRequest? done = null;
+        await Until(last, () => (done = last.Find(Home, request.Id, Cancel).AsTask().GetAwaiter().GetResult()) is { IsOver: true });
+        Assert.Equal(SubjectRequestState.Completed, done!.State);
+        if (kind != SubjectRequestKind.Rectify)
+        {
+            Assert.Equal(Messages, done.Tally.Single(tally => tally.Kind == "chat.message").Records);
+        }
+
+        var completions = await Completions();
+        Assert.Single(completions, entry => entry.Content!.Contains(kind == SubjectRequestKind.Erase ? "receipt sha256:" : $"{request.Id}", StringComparison.Ordinal));
+        var lines = await Home.Store.Range<ChatMessage>(_thread).Take(1_000).Open(Cancel);
+        Assert.Equal(Messages + 1, lines.Count);
+        switch (kind)
+        {
+            case SubjectRequestKind.Export:
+                var export = Assert.Single(await Home.Store.Range<SubjectExport>().Take(10).Open(Cancel));
+                await using (var file = await Home.Blobs.Open(export, Cancel))
+                {
+                    Assert.Equal(done.People[0].ArchiveBytes, file!.Length);
+                }
+
+                break;
+            case SubjectRequestKind.Rectify:
+                Assert.All(lines.Where(line => line.Sender == _ada), line => Assert.Equal("Ada", line.SenderDisplayName));
+                Assert.Equal("Bo", lines.Single(line => line.Sender == _bo).SenderDisplayName);
+                break;
+            case SubjectRequestKind.Erase:
+                Assert.Equal("bo says this", Assert.Single(lines, line => line.Content is not null).Content);
+                Assert.Null(await Home.Store.Get<UserAccount>([_ada], Cancel));
+
+                // The log keeps that it was done, to a number that names nobody any more.
+                Assert.Equal("audit.entry", Assert.Single(await Home.Subjects.Count(_ada, Cancel)).Kind.Name);
+                break;
+        }
+    }
+
+    [Fact]
+    public async Task Everything_that_a_catalogue_declares_is_found_without_a_line_of_the_module()
+    {
+        var found = new Dictionary<(string, SubjectFiling), int>();
+        await foreach (var record in Home.Subjects.Of(_ada, Cancel))
+        {
+            found[(record.Kind.Name, record.Filing)] = found.GetValueOrDefault((record.Kind.Name, record.Filing)) + 1;
+        }
+
+        Assert.Equal(
+            new Dictionary<(string, SubjectFiling), int>
+            {
+                [("chat.message", SubjectFiling.Own)] = Messages,
+                [("chat.participant", SubjectFiling.Own)] = 1,
+                [("identity.user", SubjectFiling.Own)] = 1,
+            },
+            found);
+        Assert.Equal(found, (await Home.Subjects.Count(_ada, Cancel)).ToDictionary(count => (count.Kind.Name, count.Filing), count => (int)count.Records));
+
+        // Next door the same handle is nobody's.
+        Assert.Empty(await fixture.Neighbour.Subjects.Count(_ada, Cancel));
+    }
+
+    [Fact]
+    public async Task A_correction_that_is_done_again_changes_nothing_more()
+    {
+        var kind = Unit.Administration!.Catalogue.Find("chat.participant")!;
+        Assert.Equal(1, await Home.Subjects.Rectify(_ada, kind, "DisplayName", JsonValue.Create("Ada"), Cancel));
+        Assert.Equal(0, await Home.Subjects.Rectify(_ada, kind, "DisplayName", JsonValue.Create("Ada"), Cancel));
+        Assert.Equal("Ada", (await Home.Store.Get<ChatParticipant>([_thread, _ada], Cancel))!.DisplayName);
+        Assert.Equal(2, (await Home.Store.Get<ChatParticipant>([_thread, _ada], Cancel))!.Version);
+    }
+
+    private SubjectRequests Requests()
+    {
+        var requests = new SubjectRequests(fixture.Clock);
+        requests.Prepare([Unit]);
+        return requests;
+    }
+
+    private async Task Until(SubjectRequests requests, Func<bool> enough)
+    {
+        do
+        {
+            await requests.CarryOut(Unit, Cancel);
+            await fixture.Unit.Housekeeping.Purge(Cancel);
+        }
+        while (!enough());
+    }
+
+    private SubjectRequest Request(SubjectRequestKind kind) => new()
+    {
+        ResourceId = Home.ResourceId,
+        Number = Unit.References.Next<SubjectRequest>().Value,
+        Id = Guid.NewGuid(),
+        State = SubjectRequestState.Pending,
+        CreatedOn = fixture.Clock.GetUtcNow(),
+        Kind = kind,
+        Reason = "a test asks",
+        Role = "privacy",
+        Digest = "",
+        People = [new RequestedPerson(Identifier.CommunicationUser, "", _ada), new RequestedPerson(Identifier.CommunicationUser, "", SubjectRef.None)],
+        Changes = kind == SubjectRequestKind.Rectify ? [new RequestedChange("chat.message", "SenderDisplayName", "\"Ada\"")] : [],
+    };
+
+    private async Task<List<AuditEntry>> Completions()
+    {
+        var entries = new List<AuditEntry>();
+        foreach (var day in await Unit.Store.Range<AuditDay>().Take(10).Open(Cancel))
+        {
+            entries.AddRange((await Unit.Store.Range<AuditEntry>(day.Day).Take(1_000).Open(Cancel)).Where(entry => entry.Act == AuditedAct.SubjectRequestCompleted.Number));
+        }
+
+        return entries;
+    }
+
+    private async Task<SubjectRef> Person(string name)
+    {
+        var subject = await Home.AddSubject([new Identifier(Identifier.CommunicationUser, $"8:acs:{Home.ResourceId}_{name}")], Cancel);
+        await Commit(b => b.Insert(new UserAccount { Subject = subject, CreatedOn = fixture.Clock.GetUtcNow(), Revocations = 0 }));
+        return subject;
+    }
+
+    private Task Say(SubjectRef sender, string text) =>
+        Commit(b => b.Lock(_thread, ChatProblems.NoThread).Append(new ChatMessage { Thread = _thread, SealId = Guid.CreateVersion7(), Sender = sender, Content = text, SenderDisplayName = sender == _bo ? "Bo" : "Adda" }));
+
+    private async Task Commit(Action<Batch> build, Home? home = null) => Assert.Null((await (home ?? Home).Store.Commit(build, Cancel)).Refused);
+
+    private sealed class NodeGoneException() : Exception("The node went away.");
+}
