@@ -23,6 +23,7 @@ internal sealed class AdminClient : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly HttpClient http;
+    private readonly HttpClient atResources;
     private readonly AdminCredential credential;
     private readonly DataDirectory directory;
     private readonly Dictionary<string, TokenReply> tokens = new(StringComparer.Ordinal);
@@ -38,24 +39,12 @@ internal sealed class AdminClient : IDisposable
         this.directory = directory;
         Geography = geography.Name;
         Origin = new Uri(geography.Endpoint, UriKind.Absolute);
-        var handler = new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseProxy = false,
-            UseCookies = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            MaxResponseHeadersLength = 32,
-        };
+        var handler = Handler(authorities);
         if (geography.Address is { } address)
         {
             // Only where to connect to: the certificate must be the origin's all the same.
             var target = IPEndPoint.Parse(address);
             handler.ConnectCallback = (_, cancel) => Connect(target, cancel);
-        }
-
-        if (authorities is not null)
-        {
-            handler.SslOptions.CertificateChainPolicy = TrustOnly(authorities);
         }
 
         // The guarded client keeps the server away from private addresses. This is the other direction: an administrator's
@@ -67,6 +56,7 @@ internal sealed class AdminClient : IDisposable
             Timeout = Patience,
             MaxResponseContentBufferSize = LargestAnswerBytes,
         };
+        atResources = new HttpClient(Handler(authorities), disposeHandler: true) { Timeout = Patience, MaxResponseContentBufferSize = LargestAnswerBytes };
 #pragma warning restore RS0030
     }
 
@@ -105,6 +95,16 @@ internal sealed class AdminClient : IDisposable
     {
         using var response = await Ask(role, HttpMethod.Get, path, cancel);
         return await Read(response, type, cancel);
+    }
+
+    /// <summary>Reads a file piece by piece.</summary>
+    public async Task Download(string role, string path, Stream output, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        await Authorize(request, role, cancel);
+        using var response = await Send(request, cancel, HttpCompletionOption.ResponseHeadersRead);
+        await Check(response, cancel);
+        await response.Content.CopyToAsync(output, cancel);
     }
 
     /// <summary>Reads a document.</summary>
@@ -172,7 +172,29 @@ internal sealed class AdminClient : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => http.Dispose();
+    public void Dispose()
+    {
+        http.Dispose();
+        atResources.Dispose();
+    }
+
+    private static SocketsHttpHandler Handler(X509Certificate2Collection? authorities)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseProxy = false,
+            UseCookies = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            MaxResponseHeadersLength = 32,
+        };
+        if (authorities is not null)
+        {
+            handler.SslOptions.CertificateChainPolicy = TrustOnly(authorities);
+        }
+
+        return handler;
+    }
 
     private static HttpRequestMessage Request<T>(HttpMethod method, string path, JsonTypeInfo<T> type, T body) => new(method, path)
     {
@@ -206,11 +228,12 @@ internal sealed class AdminClient : IDisposable
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.Token);
     }
 
-    private async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken cancel)
+    /// <summary>To the administration origin; what names another address is at the origin of a resource, as the server told it.</summary>
+    private async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken cancel, HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead)
     {
         try
         {
-            return await http.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancel);
+            return await (request.RequestUri!.IsAbsoluteUri ? atResources : http).SendAsync(request, completion, cancel);
         }
         catch (HttpRequestException failure)
         {

@@ -141,6 +141,13 @@ internal sealed record BackupReply(string Directory, string Database, DateTimeOf
     RespectRequiredConstructorParameters = true,
     WriteIndented = true)]
 [JsonSerializable(typeof(AdminFile))]
+[JsonSerializable(typeof(SubjectBody))]
+[JsonSerializable(typeof(SubjectReply))]
+[JsonSerializable(typeof(Page<SubjectReply>))]
+[JsonSerializable(typeof(IReadOnlyList<SubjectReply>))]
+[JsonSerializable(typeof(Domicile.Residency.SubjectReceipt))]
+[JsonSerializable(typeof(KeptReceipt))]
+[JsonSerializable(typeof(Domicile.Residency.ErasureStatement))]
 [JsonSerializable(typeof(TokenRequest))]
 [JsonSerializable(typeof(TokenReply))]
 [JsonSerializable(typeof(MintedToken))]

@@ -33,6 +33,9 @@ internal static class AdminRoles
     /// <summary><c>hold</c>: what is kept against its rule, of whom, and why.</summary>
     public const string ForHolds = Privacy;
 
+    /// <summary><c>subject</c>: what is kept about people.</summary>
+    public const string ForSubjects = Privacy;
+
     /// <summary><c>audit export</c>: who did what.</summary>
     public const string ForAudit = Privacy;
 }

@@ -61,6 +61,8 @@ internal static class CommandLine
             TokenCommand.Describe(options, terminal),
             InventoryCommand.Describe(options, terminal),
             AuditCommands.Describe(options, terminal),
+            SubjectCommands.Describe(options, terminal),
+            ReceiptCommands.Describe(terminal),
             ResidencyCommands.Describe(options, terminal),
             HoldCommands.Describe(options, terminal),
             StoreCommands.Describe(options, terminal),

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Domicile.Residency;
 using Domicile.Tests.Hardness;
+using Domicile.Tests.Server;
 
 namespace Domicile.Tests.Conversations;
 
@@ -115,6 +116,31 @@ public sealed class SubjectRequestTests(SharedServer shared)
     }
 
     [Fact]
+    public async Task An_erasure_waits_for_a_hold_and_goes_on_by_itself_when_it_is_released()
+    {
+        using var wire = await shared.Wire();
+        var officer = await Officer();
+        var (ada, bo) = (await wire.NewUser(), await wire.NewUser());
+        var thread = await wire.NewThread(ada, bo);
+        await wire.Say(ada, thread, "evidence");
+        var server = await shared.Server;
+        using var administration = new Administration(server).Wire();
+        var resource = wire.Resource.Resource;
+        var hold = (await administration.AsUser(officer, HttpMethod.Post, $"/resources/{resource}/holds", new { covers = "subject", name = ada.Id, reason = "court", reviewOn = DateTimeOffset.UtcNow.AddDays(30) })).Is(201).Json.GetProperty("id").GetString();
+
+        var id = await Ask(wire, officer, "erase", ada.Id);
+        Assert.Equal("restricted", await Ended(wire, officer, id));
+        Assert.Equal("/problems/storage/under-hold", (await wire.AsUser(officer, HttpMethod.Get, $"{Path}/{id}")).Is(200).Json.GetProperty("obstacle").GetString());
+        Assert.Contains("evidence", (await wire.AsUser(bo.Token, HttpMethod.Get, Wire.Chat(thread, "/messages"))).Is(200).Body, StringComparison.Ordinal);
+        (await wire.AsUser(officer, HttpMethod.Get, $"{Path}/{id}/receipt")).Is(404);
+
+        (await administration.AsUser(officer, HttpMethod.Delete, $"/resources/{resource}/holds/{hold}")).Is(204);
+        await Eventually.Holds(
+            async () => (await wire.AsUser(officer, HttpMethod.Get, $"{Path}/{id}")).Is(200).Json.GetProperty("state").GetString() == "completed", Soon, () => "the erasure goes on");
+        Assert.DoesNotContain("evidence", (await wire.AsUser(bo.Token, HttpMethod.Get, Wire.Chat(thread, "/messages"))).Is(200).Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_is_wrong_about_somebody_is_corrected_wherever_it_is_theirs()
     {
         using var wire = await shared.Wire();
@@ -198,6 +224,38 @@ public sealed class SubjectRequestTests(SharedServer shared)
         var officer = await Officer();
         var answer = await wire.Send(HttpMethod.Post, Path, bytes, request => request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", officer));
         Assert.Contains($"\"{target}\"", answer.Is(400).Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_commands_erase_somebody_and_check_the_receipt_without_the_server()
+    {
+        var server = await shared.Server;
+        using var wire = await shared.Wire();
+        var ada = await wire.NewUser();
+        var file = System.IO.Path.Combine(server.Data, $"{Guid.NewGuid()}.receipt");
+        string[] common = ["--geography", "Europe", "--data", server.Data];
+        var access = await ProgramRun.Command(["subject", "access", "demo", "--user", ada.Id, "--reason", "asked", .. common]);
+        Assert.Contains("identity.user", access, StringComparison.Ordinal);
+        var export = JsonDocument.Parse(await ProgramRun.Command(["subject", "export", "demo", "--user", ada.Id, "--reason", "asked", "--json", .. common])).RootElement[0].GetProperty("requestId").GetString()!;
+        await ProgramRun.Command(["subject", "download", export, file + ".zip", "--resource", "demo", .. common]);
+        using (var zip = await ZipFile.OpenReadAsync(file + ".zip", TestContext.Current.CancellationToken))
+        {
+            Assert.NotNull(zip.GetEntry("index.html"));
+        }
+
+        await ProgramRun.Command(["subject", "erase", "demo", "--user", ada.Id, "--reason", "asked", "--receipt", file, .. common]);
+        Assert.Contains("erase", await ProgramRun.Command(["subject", "list", "demo", .. common]), StringComparison.Ordinal);
+        Assert.Contains("The receipt holds", await ProgramRun.Command("receipt", "verify", file), StringComparison.Ordinal);
+
+        // Another person, another count: both are found.
+        var text = await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken);
+        foreach (var changed in (string[])[text.Replace(ada.Id, (await wire.NewUser()).Id, StringComparison.Ordinal), text.Replace("records", "record5", StringComparison.Ordinal)])
+        {
+            Assert.NotEqual(text, changed);
+            await File.WriteAllTextAsync(file, changed, TestContext.Current.CancellationToken);
+            await using var run = ProgramRun.Start("receipt", "verify", file);
+            Assert.Equal(1, (await run.End()).Code);
+        }
     }
 
     private async Task<string> Officer() => await new Administration(await shared.Server).Token("privacy");

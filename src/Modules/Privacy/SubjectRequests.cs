@@ -103,7 +103,7 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
         unit.Store.Feed.Observe(
             entries =>
             {
-                if (entries.Any(entry => entry.Kind.ClrType == typeof(SubjectRequest) && entry.Change == Change.Inserted))
+                if (entries.Any(entry => (entry.Kind.ClrType == typeof(SubjectRequest) && entry.Change == Change.Inserted) || (entry.Kind.ClrType == typeof(Hold) && entry.Change == Change.Deleted)))
                 {
                     Wake();
                 }
