@@ -14,13 +14,14 @@ internal sealed record SubjectChangeBody(string Kind, string Member, JsonNode? V
 
 /// <summary>A request and where it stands.</summary>
 internal sealed record SubjectReply(
-    Guid RequestId, string Kind, string State, DateTimeOffset CreatedOn, DateTimeOffset? CompletedOn, string Reason, SubjectProgressReply Progress, IReadOnlyList<CommittedReply> Identifiers, string? Obstacle);
+    Guid RequestId, string Kind, string State, DateTimeOffset CreatedOn, string Reason, SubjectProgressReply Progress, IReadOnlyList<CommittedReply> Identifiers,
+    DateTimeOffset? CompletedOn = null, string? Obstacle = null);
 
 /// <summary>How far it is.</summary>
 internal sealed record SubjectProgressReply(int People, int PeopleDone, long Records);
 
 /// <summary>An identifier as the request keeps it.</summary>
-internal sealed record CommittedReply(string Type, string Commitment, bool Found, string? Salt);
+internal sealed record CommittedReply(string Type, string Commitment, bool Found, string? Salt = null);
 
 /// <summary>A receipt as the requester keeps it: with the identifiers and salts that open its commitments.</summary>
 /// <param name="Receipt">What the server gave.</param>

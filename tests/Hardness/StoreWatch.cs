@@ -2,7 +2,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Domicile.Tests.Hardness;
 
-/// <summary>Looks at a running server's store from outside: how far its feed has come but for the audit log, which counts refusals, and what there is of what is never written alone.</summary>
+/// <summary>Looks at a running server's store from outside: how far its feed has come but for the audit log, which counts refusals, and how far requests about people are, which are carried out in the background; and what there is of what is never written alone.</summary>
 internal sealed class StoreWatch : IDisposable
 {
     private readonly SqliteConnection _data;
@@ -16,7 +16,7 @@ internal sealed class StoreWatch : IDisposable
         Domicile.Storage.Sqlite.SqliteLibrary.Describe();
         _data = Open(Path.Combine(directory, "data.db"));
         _keys = Open(Path.Combine(directory, "keys.db"));
-        _feed = Prepare(_data, "SELECT coalesce((SELECT position FROM engine_feed WHERE kind NOT IN (SELECT number FROM engine_kind WHERE name LIKE 'audit.%') ORDER BY position DESC LIMIT 1), 0)");
+        _feed = Prepare(_data, "SELECT coalesce((SELECT position FROM engine_feed WHERE kind NOT IN (SELECT number FROM engine_kind WHERE name LIKE 'audit.%') AND (change = 0 OR kind NOT IN (SELECT number FROM engine_kind WHERE name = 'privacy.request')) ORDER BY position DESC LIMIT 1), 0)");
         _rows = Prepare(_data, "SELECT (SELECT count(*) FROM engine_resource) + (SELECT count(*) FROM chat_thread) + (SELECT count(*) FROM identity_user) + (SELECT max(rowid) FROM chat_message)");
         _secrets = Prepare(_keys, "SELECT (SELECT count(*) FROM key) + (SELECT count(*) FROM identifier)");
     }

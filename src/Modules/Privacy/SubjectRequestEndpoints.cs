@@ -286,7 +286,20 @@ internal sealed class SubjectRequestEndpoints(SubjectRequests requests, AuditPro
     private static SealedMember? MemberOf(Catalogue catalogue, SubjectChange change) =>
         catalogue.Find(change.Kind ?? "")?.SealedMembers.FirstOrDefault(member => member.Rectifiable is not null && member.Name.Equals(change.Member, StringComparison.OrdinalIgnoreCase));
 
-    private static bool IsCorrection(Catalogue catalogue, SubjectChange change) => MemberOf(catalogue, change) is { } member && change.Value.ValueKind switch
+    private static bool IsCorrection(Catalogue catalogue, SubjectChange change)
+    {
+        try
+        {
+            return MemberOf(catalogue, change) is { } member && IsValueOf(member, change);
+        }
+        catch (InvalidOperationException)
+        {
+            // A text with an escape of half a character, which no text has: of a value that may be anything, it is only met when it is read.
+            return false;
+        }
+    }
+
+    private static bool IsValueOf(SealedMember member, SubjectChange change) => change.Value.ValueKind switch
     {
         JsonValueKind.Null => true,
         JsonValueKind.String => member.Rectifiable == typeof(string) && change.Value.GetString()!.Length <= TextMax,

@@ -10,7 +10,7 @@ namespace Domicile.Residency;
 /// <param name="State">complete, or pending until a checkpoint covers the entry, which takes a minute at most.</param>
 /// <param name="Statement">What is stated, as JSON, in the bytes that were hashed.</param>
 /// <param name="Proof">The entry and its proof; null while it is pending.</param>
-public sealed record SubjectReceipt(string State, string Statement, AuditProof? Proof)
+public sealed record SubjectReceipt(string State, string Statement, AuditProof? Proof = null)
 {
     /// <summary>It is proved.</summary>
     public const string Complete = "complete";
@@ -72,7 +72,7 @@ public sealed record ErasureStatement(
 /// <param name="Found">Whether somebody had it.</param>
 /// <param name="KeyFingerprint">Which key was destroyed.</param>
 /// <param name="KeyDestroyedOn">When.</param>
-public sealed record ErasedPerson(string Type, string Commitment, bool Found, string? KeyFingerprint, DateTimeOffset? KeyDestroyedOn);
+public sealed record ErasedPerson(string Type, string Commitment, bool Found, string? KeyFingerprint = null, DateTimeOffset? KeyDestroyedOn = null);
 
 /// <summary>Records of one kind.</summary>
 /// <param name="Kind">The kind.</param>
