@@ -128,6 +128,16 @@ internal sealed class SubjectArchive(Home home, SubjectRef person, DateTimeOffse
         json.WriteString("resource", home.ResourceId);
         json.WriteString("madeOn", now.UtcDateTime);
         json.WriteString("schema", "Each file below data/ is an array of records: kind; filing (own, mentioned or shared); fields, by name. Instants are UTC, ISO 8601; people are named by their identifier here, or null when they were erased; references between records are numbers.");
+        json.WriteStartArray("identifiers");
+        foreach (var (type, value) in await Identifiers(cancel))
+        {
+            json.WriteStartObject();
+            json.WriteString("type", type);
+            json.WriteString("value", value);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.WriteStartArray("rules");
         foreach (var rule in Rules)
         {
@@ -172,6 +182,13 @@ internal sealed class SubjectArchive(Home home, SubjectRef person, DateTimeOffse
         }
 
         await text.WriteAsync("</ul>\n");
+        await text.WriteAsync("<h2>Who you are here</h2>\n<table>\n");
+        foreach (var (type, value) in await Identifiers(cancel))
+        {
+            await text.WriteAsync($"<tr><th>{Html(Spaced(type))}</th><td>{Html(value)}</td></tr>\n");
+        }
+
+        await text.WriteAsync("</table>\n");
         var heading = "";
         await foreach (var record in home.Subjects.Of(person, cancel))
         {
@@ -215,6 +232,21 @@ internal sealed class SubjectArchive(Home home, SubjectRef person, DateTimeOffse
         }
 
         return new JsonObject { ["kind"] = record.Kind.Name, ["filing"] = FilingOf(record.Filing), ["fields"] = fields };
+    }
+
+    /// <summary>What the person is known by here; it rests in the key store, under their key.</summary>
+    private async ValueTask<List<(string Type, string Value)>> Identifiers(CancellationToken cancel)
+    {
+        var identifiers = new List<(string, string)>();
+        foreach (var type in Identifier.OfPeople)
+        {
+            if ((await home.Resolve(type, [person], cancel)).TryGetValue(person, out var value))
+            {
+                identifiers.Add((type, value));
+            }
+        }
+
+        return identifiers;
     }
 
     private async ValueTask<JsonNode?> Value(Column column, ColumnValue value, CancellationToken cancel)

@@ -23,7 +23,7 @@ internal sealed class SubjectRequestEndpoints(SubjectRequests requests, AuditPro
     private const int ValueMax = 1_024;
 
     private static readonly Access Officers = Access.Administrator(AdministratorRole.Owner, AdministratorRole.Privacy);
-    private static readonly string[] Types = [Identifier.CommunicationUser, Identifier.Custom, "phoneNumber", "email", "teamsUser"];
+    private static readonly IReadOnlyList<string> Types = Identifier.OfPeople;
 
     public IEnumerable<Operation> Operations() =>
     [
