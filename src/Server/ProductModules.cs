@@ -26,11 +26,12 @@ public static class ProductModules
     public static IReadOnlyList<EgressFlow> Flows { get; } = [.. ServerFlows.All, .. StorageFlows.All, .. All.SelectMany(module => module.Flows)];
 
     /// <summary>Everything that the product keeps, checked.</summary>
+    /// <param name="others">Modules beside those of the product; for tests that add one.</param>
     /// <exception cref="CatalogueException">The declarations do not hold together.</exception>
-    public static Catalogue Catalogue()
+    public static Catalogue Catalogue(params IModule[] others)
     {
         var catalogue = new Catalogue().Add<RetentionRule>(StorageRecords.Default).Add<Hold>(StorageRecords.Default);
-        foreach (var module in All)
+        foreach (var module in All.Concat(others))
         {
             module.Describe(catalogue);
         }

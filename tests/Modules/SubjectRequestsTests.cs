@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Domicile.Modules.Chat;
+using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
 using Domicile.Modules.Privacy;
 using Domicile.Residency;
@@ -127,6 +128,38 @@ public abstract class SubjectRequestsTests(StoreFixture fixture) : IAsyncLifetim
     }
 
     [Fact]
+    public async Task A_kind_of_a_new_module_is_counted_exported_corrected_and_erased_by_its_declaration_alone()
+    {
+        var catalogue = ProductModules.Catalogue(new DiaryModule());
+        await fixture.Restart(catalogue);
+        await Commit(b => b.Insert(new DiaryPage { Page = Home.References.Next<DiaryPage>(), Writer = _ada, About = _bo, Text = "dear diary", Mood = "glum" }));
+        Assert.Contains(await Home.Subjects.Count(_ada, Cancel), count => count is { Kind.Name: "diary.page", Filing: SubjectFiling.Own, Records: 1 });
+        Assert.Contains(await Home.Subjects.Count(_bo, Cancel), count => count is { Kind.Name: "diary.page", Filing: SubjectFiling.Mentioned, Records: 1 });
+        var archive = new MemoryStream();
+        await new SubjectArchive(Home, _ada, fixture.Clock.GetUtcNow()).Write(archive, Cancel);
+        using (var zip = new System.IO.Compression.ZipArchive(archive))
+        {
+            using var page = new StreamReader(zip.GetEntry("data/diary.page.json")!.Open());
+            Assert.Contains("dear diary", await page.ReadToEndAsync(Cancel), StringComparison.Ordinal);
+        }
+
+        archive = new MemoryStream();
+        await new SubjectArchive(Home, _bo, fixture.Clock.GetUtcNow()).Write(archive, Cancel);
+        using (var zip = new System.IO.Compression.ZipArchive(archive))
+        {
+            using var page = new StreamReader(zip.GetEntry("data/diary.page.mentions.json")!.Open());
+            Assert.DoesNotContain("dear diary", await page.ReadToEndAsync(Cancel), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(1, await Home.Subjects.Rectify(_ada, catalogue.Find("diary.page")!, "Mood", JsonValue.Create("content"), Cancel));
+        Assert.Equal("content", Assert.Single(await Home.Store.Range<DiaryPage>().Take(10).Open(Cancel)).Mood);
+        Assert.Null(await Home.EraseSubject(_ada, _ => { }, Cancel));
+        Assert.Empty(await Home.Store.Range<DiaryPage>().Take(10).Open(Cancel));
+        await fixture.Unit.Housekeeping.Purge(Cancel);
+        Assert.Equal(0, await fixture.Rows("diary_page"));
+    }
+
+    [Fact]
     public async Task A_correction_that_is_done_again_changes_nothing_more()
     {
         var kind = Unit.Administration!.Catalogue.Find("chat.participant")!;
@@ -193,3 +226,40 @@ public abstract class SubjectRequestsTests(StoreFixture fixture) : IAsyncLifetim
 
     private sealed class NodeGoneException() : Exception("The node went away.");
 }
+
+/// <summary>A module that the product does not have.</summary>
+internal sealed class DiaryModule : IModule
+{
+    public void Describe(Catalogue catalogue) => catalogue.Add<DiaryPage>(DiaryJson.Default);
+
+    public void AddServices(Microsoft.Extensions.DependencyInjection.IServiceCollection services)
+    {
+    }
+
+    public IEnumerable<Operation> Operations(IServiceProvider services) => [];
+}
+
+/// <summary>A page of a diary.</summary>
+[Record("diary.page", DataCategory.Content, Retention.UntilDeleted, Erasure = ErasureRule.Delete)]
+internal sealed record DiaryPage
+{
+    [Key]
+    public required Ref<DiaryPage> Page { get; init; }
+
+    [Owner]
+    public required SubjectRef Writer { get; init; }
+
+    [Subject]
+    public required SubjectRef About { get; init; }
+
+    [Version]
+    public long Version { get; init; }
+
+    public required string Text { get; init; }
+
+    [Rectifiable]
+    public string? Mood { get; init; }
+}
+
+[System.Text.Json.Serialization.JsonSerializable(typeof(DiaryPage))]
+internal sealed partial class DiaryJson : System.Text.Json.Serialization.JsonSerializerContext;
