@@ -156,6 +156,11 @@ public sealed class Batch
         {
             var values = kind.Values(record);
             var version = kind.VersionOf(record) + 1;
+            if (!await sealer.KnowsMentioned(kind, values, cancel))
+            {
+                return null;
+            }
+
             if (What == WriteKind.Insert && kind.Children.Count > 0)
             {
                 await sealer.EnsureKey(kind, values, resource, cancel);

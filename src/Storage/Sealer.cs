@@ -37,6 +37,27 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
         }
     }
 
+    /// <summary>
+    /// Whether everybody is still there whom the record mentions and with whom it goes: it is not sealed under them, so nothing else would show that they were erased.
+    /// </summary>
+    public async ValueTask<bool> KnowsMentioned(RecordKind kind, ColumnValue[] values, CancellationToken cancel)
+    {
+        if (kind.Erasure != ErasureRule.Delete)
+        {
+            return true;
+        }
+
+        for (var i = 0; i < values.Length; i++)
+        {
+            if (kind.Columns[i].Role.HasFlag(ColumnRole.Subject) && values[i].Number != 0 && await ring.Key(KeyName.Of(new SubjectRef(values[i].Number)), cancel) is null)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>Seals a record.</summary>
     /// <returns>Null when its owner or parent was erased.</returns>
     public ValueTask<byte[]?> Close<T>(RecordKind<T> kind, T record, ColumnValue[] values, long version, ResourceRef resource, CancellationToken cancel)
