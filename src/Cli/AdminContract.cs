@@ -131,7 +131,7 @@ internal sealed record StoresReply(IReadOnlyList<StoreCondition> Databases, int 
 internal sealed record RestoredReply(IReadOnlyList<string> Restored);
 
 /// <summary>A backup that was taken.</summary>
-internal sealed record BackupReply(string Directory, string Database, DateTimeOffset TakenOn, IReadOnlyList<BackupFile> Files);
+internal sealed record BackupReply(string Directory, string Database, DateTimeOffset TakenOn, IReadOnlyList<BackupFile> Files, IReadOnlyList<BackupBlobs>? Blobs);
 
 /// <summary>How these records are read and written.</summary>
 [JsonSourceGenerationOptions(

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Domicile.Server;
+using Domicile.Storage;
 
 namespace Domicile.Cli;
 
@@ -25,17 +26,24 @@ internal static class BackupCommands
             var taken = await StoreOptions.Guarded(Stores.Backup(stores.Selection(parsed), parsed.GetRequiredValue(to), parsed.GetValue(keysTo), terminal.Clock, cancel));
             if (parsed.GetValue(options.Json))
             {
-                terminal.Json([.. taken.Select(one => new BackupReply(one.Directory, one.Manifest.Database, one.Manifest.TakenOn, one.Manifest.Files))], AdminJson.Readable.IReadOnlyListBackupReply);
+                terminal.Json([.. taken.Select(one => new BackupReply(one.Directory, one.Manifest.Database, one.Manifest.TakenOn, one.Manifest.Files, one.Manifest.Blobs))], AdminJson.Readable.IReadOnlyListBackupReply);
                 return;
             }
 
             foreach (var (directory, manifest) in taken)
             {
-                terminal.Output.WriteLine($"{manifest.Database}: {Table.Clean(directory)} ({manifest.Files.Count} databases, {manifest.Files.Sum(file => file.Bytes)} bytes)");
+                terminal.Output.WriteLine($"{manifest.Database}: {Table.Clean(directory)} ({manifest.Files.Count} databases, {manifest.Files.Sum(file => file.Bytes)} bytes{FilesOf(manifest)})");
+                foreach (var missing in manifest.Blobs?.Where(blobs => blobs.Missing > 0) ?? [])
+                {
+                    terminal.Error.WriteLine($"warning: {missing.Store}: {missing.Missing} sealed files that records name were not there to be copied. 'residency verify' names the records.");
+                }
             }
         });
         return verb;
     }
+
+    private static string FilesOf(BackupManifest manifest) =>
+        manifest.Blobs is { Count: > 0 } blobs && blobs.Sum(store => store.Files) is > 0 and var files ? $", {files} sealed files of {blobs.Sum(store => store.Bytes)} bytes" : "";
 
     /// <summary>The command that puts a backup back.</summary>
     public static Command Restore(CommonOptions options, Terminal terminal)

@@ -38,6 +38,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
     {
         _unit = unit;
         _log = log;
+        unit.Blobs.Keep = Keep;
         unit.Feed.Observe(
             entries =>
             {

@@ -32,7 +32,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         References = new ReferenceSource(clock, parts.Start);
         Sealer = new Sealer(options.Geography, Keys);
         _scribe = new AuditScribe(catalogue, Engine, Sealer, options.Geography, parts.Start, clock);
-        Blobs = new UnitBlobs(new DirectoryBlobs(Path.GetFullPath(options.Postgres?.Blobs ?? Path.Combine(options.Directory, "blobs")), clock), Engine, catalogue, clock);
+        Blobs = new UnitBlobs(new DirectoryBlobs(Path.GetFullPath(BlobsOf(options)), clock), Engine, catalogue, clock);
         Feed.Observe(ForgetDeleted, ForgetAll);
         if (Engine.IsShared)
         {
@@ -301,6 +301,8 @@ public sealed class ScaleUnit : IAsyncDisposable
     }
 
     internal static string RootKeyOf(ScaleUnitOptions options) => options.RootKeyFile ?? Path.Combine(options.Directory, "root.key");
+
+    internal static string BlobsOf(ScaleUnitOptions options) => options.Postgres?.Blobs ?? Path.Combine(options.Directory, "blobs");
 
     internal static string LedgerOf(ScaleUnitOptions options) => Path.Combine(options.Directory, "erasure.ledger");
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Domicile.Residency;
+using Domicile.Storage.Blobs;
 using Domicile.Storage.Engine;
 using Domicile.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -8,7 +9,7 @@ using Microsoft.Data.Sqlite;
 namespace Domicile.Storage;
 
 /// <summary>
-/// Backup and restore of scale units on SQLite. Records and keys go to different targets, because keys live shorter in backups; root keys and the erasure
+/// Backup and restore of scale units on SQLite. Records, with the sealed files that they own, and keys go to different targets, because keys live shorter in backups; root keys and the erasure
 /// ledger go to neither. A backup is taken while the server runs; a restore needs it stopped.
 /// </summary>
 public static class StoreBackup
@@ -17,23 +18,27 @@ public static class StoreBackup
     private const string Incoming = ".incoming";
     private const string Replaced = ".replaced";
 
+    /// <summary>How often a database is copied anew when files that it names were removed while they were to be copied.</summary>
+    private const int AttemptsMax = 3;
+
     /// <summary>Takes a backup: each database as it is at one moment, without free pages, checked and described by a manifest.</summary>
     /// <param name="units">The scale units.</param>
     /// <param name="to">The directory below which the records' backup gets a directory named after the time.</param>
     /// <param name="keysTo">The same for the keys; null for none.</param>
+    /// <param name="catalogue">The kinds that this program keeps: it tells which records own files.</param>
     /// <param name="now">The time.</param>
     /// <param name="cancel">Gives up; what is unfinished is removed.</param>
     /// <returns>The directories that were made, with their manifests.</returns>
     /// <exception cref="InvalidDataException">A database is damaged.</exception>
     /// <exception cref="IOException">A target cannot be written, or has a backup of this second already.</exception>
     public static IReadOnlyList<(string Directory, BackupManifest Manifest)> Take(
-        IReadOnlyList<ScaleUnitOptions> units, string to, string? keysTo, DateTimeOffset now, CancellationToken cancel)
+        IReadOnlyList<ScaleUnitOptions> units, string to, string? keysTo, Catalogue catalogue, DateTimeOffset now, CancellationToken cancel)
     {
         // Records first: a key is made before the record that needs it, so the keys that follow have all that the records need.
-        var taken = new List<(string, BackupManifest)> { TakeAll(units, "data", to, now, cancel) };
+        var taken = new List<(string, BackupManifest)> { TakeAll(units, "data", to, catalogue, now, cancel) };
         if (keysTo is not null)
         {
-            taken.Add(TakeAll(units, "keys", keysTo, now, cancel));
+            taken.Add(TakeAll(units, "keys", keysTo, catalogue, now, cancel));
         }
 
         return taken;
@@ -70,6 +75,14 @@ public static class StoreBackup
                 Bring(part, catalogue, cancel);
             }
 
+            // All of them are checked before the first is put in its place. Until the database names them they are strangers there, and a restore that ends here leaves them
+            // to the collector.
+            var blobs = parts.Where(part => part.Blobs is not null).Select(part => (Part: part, Files: BlobBackup.Check(part.Backup, part.Blobs!, cancel))).ToList();
+            foreach (var (part, files) in blobs)
+            {
+                BlobBackup.Bring(part.Backup, ScaleUnit.BlobsOf(part.Unit), files, cancel);
+            }
+
             cancel.ThrowIfCancellationRequested();
             foreach (var part in parts)
             {
@@ -89,7 +102,7 @@ public static class StoreBackup
         }
     }
 
-    private static (string Directory, BackupManifest Manifest) TakeAll(IReadOnlyList<ScaleUnitOptions> units, string which, string to, DateTimeOffset now, CancellationToken cancel)
+    private static (string Directory, BackupManifest Manifest) TakeAll(IReadOnlyList<ScaleUnitOptions> units, string which, string to, Catalogue catalogue, DateTimeOffset now, CancellationToken cancel)
     {
         var directory = Path.Combine(to, now.UtcDateTime.ToString("yyyyMMddTHHmmssZ", CultureInfo.InvariantCulture));
         var unfinished = directory + Unfinished;
@@ -101,18 +114,26 @@ public static class StoreBackup
         SecretFile.CreateDirectory(unfinished);
         try
         {
-            var files = new List<BackupFile>();
+            var (files, blobs) = (new List<BackupFile>(), new List<BackupBlobs>());
             foreach (var unit in units)
             {
                 cancel.ThrowIfCancellationRequested();
                 var (source, path) = (Path.Combine(unit.Directory, $"{which}.db"), Path.Combine(unit.Name, $"{which}.db"));
                 var copy = Path.Combine(unfinished, path);
                 SecretFile.CreateDirectory(Path.GetDirectoryName(copy)!);
-                Copy(source, copy);
+                if (which == "data")
+                {
+                    blobs.Add(CopyWithBlobs(unit, source, copy, catalogue, cancel));
+                }
+                else
+                {
+                    Copy(source, copy);
+                }
+
                 files.Add(new BackupFile(unit.Name, unit.Geography.Name, path, new FileInfo(copy).Length, Digest(copy)));
             }
 
-            var manifest = new BackupManifest(BackupManifest.CurrentFormat, which, now, files);
+            var manifest = new BackupManifest(BackupManifest.CurrentFormat, which, now, files, which == "data" ? blobs : null);
             manifest.Write(unfinished);
             Directory.Move(unfinished, directory);
             return (directory, manifest);
@@ -122,6 +143,22 @@ public static class StoreBackup
             Directory.Delete(unfinished, recursive: true);
             throw;
         }
+    }
+
+    /// <summary>Copies a database, and the sealed files that its rows name at that moment.</summary>
+    private static BackupBlobs CopyWithBlobs(ScaleUnitOptions unit, string source, string copy, Catalogue catalogue, CancellationToken cancel)
+    {
+        var blobs = new BlobBackup(ScaleUnit.BlobsOf(unit), Path.GetDirectoryName(copy)!);
+        blobs.CopyAll(cancel);
+        Copy(source, copy);
+        for (var attempt = 1; blobs.CopyNamed(copy, catalogue, cancel) > 0 && attempt < AttemptsMax; attempt++)
+        {
+            // A record and its file went after the database was copied: a later copy does not name it.
+            File.Delete(copy);
+            Copy(source, copy);
+        }
+
+        return blobs.Complete(unit.Name, copy, catalogue);
     }
 
     /// <summary>
@@ -200,7 +237,7 @@ public static class StoreBackup
             }
 
             found++;
-            yield return new Part(unit, which, source, Path.Combine(unit.Directory, $"{which}.db"), file);
+            yield return new Part(unit, which, source, Path.Combine(unit.Directory, $"{which}.db"), file, manifest.Blobs?.FirstOrDefault(blobs => blobs.Store == unit.Name));
         }
 
         if (found == 0)
@@ -295,5 +332,9 @@ public static class StoreBackup
         File.Delete(place + Replaced);
     }
 
-    private sealed record Part(ScaleUnitOptions Unit, string Which, string Source, string Place, BackupFile File);
+    private sealed record Part(ScaleUnitOptions Unit, string Which, string Source, string Place, BackupFile File, BackupBlobs? Blobs)
+    {
+        /// <summary>The store's directory in the backup.</summary>
+        public string Backup => Path.GetDirectoryName(Source)!;
+    }
 }

@@ -435,6 +435,37 @@ public abstract class BlobTests(StoreFixture fixture) : StoreTests(fixture)
     }
 
     [Fact]
+    public async Task Whoever_no_longer_leads_stops_before_the_next_piece_and_another_goes_on()
+    {
+        for (var i = 0; i < 250; i++)
+        {
+            await Keep($"{i}", [1]);
+        }
+
+        var stale = Path.Combine(Blobs, "ab");
+        Directory.CreateDirectory(stale);
+        for (var i = 0; i < 250; i++)
+        {
+            var orphan = Path.Combine(stale, $"{Guid.NewGuid():N}"[2..]);
+            File.WriteAllBytes(orphan, [1]);
+            File.SetLastWriteTimeUtc(orphan, (Clock.GetUtcNow() - TimeSpan.FromHours(2)).UtcDateTime);
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, 250).Select(i => Commit(b => b.Delete<Archive>([Text($"{i}")]))));
+        var asked = 0;
+        Unit.Blobs.Keep = _ => ++asked == 2 ? throw new OperationCanceledException() : ValueTask.CompletedTask;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Unit.Blobs.CollectGone(Cancel));
+        Assert.Equal(300, Files.Count);
+        Assert.Equal(50, await Unit.Blobs.CollectGone(Cancel));
+
+        asked = 0;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Unit.Blobs.CollectOrphans(Cancel));
+        Assert.InRange(Files.Count, 50, 100);
+        await Unit.Blobs.CollectOrphans(Cancel);
+        Assert.Empty(Files);
+    }
+
+    [Fact]
     public async Task What_is_not_completed_leaves_nothing()
     {
         await using (var writer = (await Home.Blobs.Create(new Archive { Name = "a" }, LengthMax, Cancel))!)

@@ -24,6 +24,9 @@ public class PostgresFixture : StoreFixture
     /// <summary>The connection string of <c>data</c> or <c>keys</c>.</summary>
     public string ConnectionTo(string database) => _connections[database];
 
+    /// <summary>A cluster of one's own, which its owner ends before the fixture is disposed; null for the one that all share.</summary>
+    internal PostgresCluster? Cluster { get; set; }
+
     /// <summary>The databases, once opened.</summary>
     public PostgresStore Databases => _databases ?? throw new InvalidOperationException("Open it first.");
 
@@ -37,7 +40,7 @@ public class PostgresFixture : StoreFixture
     {
         GC.SuppressFinalize(this);
         await base.DisposeAsync();
-        foreach (var connection in _connections.Values)
+        foreach (var connection in Cluster is null ? [.. _connections.Values] : Array.Empty<string>())
         {
             await (await PostgresCluster.Shared(CancellationToken.None)).DropDatabase(connection, CancellationToken.None);
         }
@@ -48,7 +51,7 @@ public class PostgresFixture : StoreFixture
     /// <param name="through">A line to the database that the test can cut, or null.</param>
     internal Task<ScaleUnit> OpenAnother(Catalogue catalogue, CuttableRelay? through = null)
     {
-        var databases = through is null ? Databases : new PostgresStore(Through(through, "data"), Through(through, "keys"), Databases.ErasureLedger);
+        var databases = through is null ? Databases : new PostgresStore(Through(through, "data"), Through(through, "keys"), Databases.ErasureLedger) { Blobs = Databases.Blobs };
         var options = new ScaleUnitOptions(Europe, Path.Combine(Directory, $"node-{++_nodes}")) { Postgres = databases, RootKeyFile = Path.Combine(Directory, "root.key") };
         return OpenUnit(options, catalogue);
     }
@@ -62,9 +65,9 @@ public class PostgresFixture : StoreFixture
     public async Task Prepare()
     {
         var cancel = TestContext.Current.CancellationToken;
-        var cluster = await PostgresCluster.Shared(cancel);
+        var cluster = Cluster ?? await PostgresCluster.Shared(cancel);
         System.IO.Directory.CreateDirectory(Directory);
-        _databases ??= new PostgresStore(await Address(cluster, "data", cancel), await Address(cluster, "keys", cancel), Path.Combine(Directory, "ledgers"));
+        _databases ??= new PostgresStore(await Address(cluster, "data", cancel), await Address(cluster, "keys", cancel), Path.Combine(Directory, "ledgers")) { Blobs = Path.Combine(Directory, "blobs") };
     }
 
     protected override async Task<ScaleUnit> OpenUnit(Catalogue catalogue)

@@ -8,7 +8,66 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Domicile.Tests.Storage;
 
 [Trait("needs", "postgres")]
-public sealed class PostgresResidencyCheckTests() : ResidencyCheckTests(new PostgresFixture());
+public sealed class PostgresResidencyCheckTests() : ResidencyCheckTests(new PostgresFixture())
+{
+    [Fact]
+    public async Task Two_nodes_that_write_erase_and_turn_epochs_both_find_the_store_in_order_and_both_find_what_is_not()
+    {
+        await using var other = await ((PostgresFixture)Fixture).OpenAnother(BlobJson.Catalogue());
+        var there = (await other.Administration.Find(Home.ResourceId, Cancel))!;
+        using var stop = new CancellationTokenSource();
+        var (erased, turned, removed) = (0, 0, 0);
+        var busy = new[] { (Home, Unit), (there, other) }.Select((node, number) => Task.Run(async () =>
+        {
+            var (home, unit) = node;
+            for (var i = 0; !stop.IsCancellationRequested; i++)
+            {
+                var person = await Person(home: home);
+                var room = await Room(home: home);
+                await Commit(b => b.Lock(room, Refused).Insert(new Member { Room = room, Person = person, Nickname = "nick" }), home);
+                await Commit(b => b.Lock(room, Refused).Append(Says(room, person, "x")), home);
+                await Keep($"busy {number} {i}", home);
+                await Commit(b => b.Delete<Archive>([Text($"busy {number} {i}")]), home);
+                Interlocked.Add(ref removed, await unit.Blobs.CollectGone(Cancel));
+                if (i % 3 == 0)
+                {
+                    await Commit(b => b.Delete<Room>([room]), home);
+                }
+                else
+                {
+                    Assert.Null(await home.EraseSubject(person, _ => { }, Cancel));
+                    Interlocked.Increment(ref erased);
+                }
+
+                await unit.Housekeeping.Purge(Cancel);
+                if (i % 10 == 5)
+                {
+                    await unit.Housekeeping.TurnEpoch(Cancel);
+                    Interlocked.Increment(ref turned);
+                }
+            }
+        }, Cancel)).ToList();
+        for (var i = 0; i < 12 || erased < 20 || turned < 4; i++)
+        {
+            Assert.All(busy, task => Assert.False(task.IsFaulted, task.Exception?.ToString()));
+            foreach (var report in await Task.WhenAll(Check(), Check(other)))
+            {
+                Assert.Equal("done", report.Phase);
+                Assert.Empty(report.Violations);
+            }
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(busy);
+        Assert.True(removed > 0);
+
+        // Both have what they remember, and neither goes by it.
+        Assert.Equal("canary", (await Store.Get<Setting>([Text("one"), 1], Cancel))!.Value);
+        Assert.Equal("canary", (await there.Store.Get<Setting>([Text("one"), 1], Cancel))!.Value);
+        Fixture.Tamper("UPDATE test_setting SET number = number + 1 WHERE name = 'one'");
+        Assert.All(await Task.WhenAll(Check(), Check(other)), report => Assert.Equal(("test.setting", "name=one, part=1", Home.ResourceId.ToString()), One(report)));
+    }
+}
 
 public sealed class SqliteResidencyCheckTests() : ResidencyCheckTests(new SqliteFixture())
 {
@@ -350,21 +409,21 @@ public abstract class ResidencyCheckTests(StoreFixture fixture) : StoreTests(fix
         Assert.Equal(("failed", true), (check.Report.Phase, check.Report.Failure!.StartsWith("It broke off", StringComparison.Ordinal)));
     }
 
-    private async Task<ResidencyReport> Check()
+    protected async Task<ResidencyReport> Check(ScaleUnit? node = null)
     {
-        var check = Unit.Administration.CheckResidency();
+        var check = (node ?? Unit).Administration.CheckResidency();
         await check.Run(Cancel);
         Assert.NotNull(check.Report.EndedOn);
         return check.Report;
     }
 
-    private static (string Kind, string Key, string? Resource) One(ResidencyReport report)
+    protected static (string Kind, string Key, string? Resource) One(ResidencyReport report)
     {
         var only = Assert.Single(report.Violations);
         return (only.Kind, only.Key, only.Resource);
     }
 
-    private async Task<BlobRef> Keep(string name, Home home)
+    protected async Task<BlobRef> Keep(string name, Home home)
     {
         var archive = new Archive { Name = name };
         await using var writer = (await home.Blobs.Create(archive, 1 << 20, Cancel))!;

@@ -18,7 +18,7 @@ public sealed class SqliteRestoreTests() : RestoreTests(new SqliteFixture())
 
     protected override Task Backup()
     {
-        _taken = StoreBackup.Take([Options], _targets["records"], _targets["keys"], Clock.GetUtcNow(), Cancel);
+        _taken = StoreBackup.Take([Options], _targets["records"], _targets["keys"], TestJson.Catalogue(), Clock.GetUtcNow(), Cancel);
         return Task.CompletedTask;
     }
 
@@ -32,7 +32,7 @@ public sealed class SqliteRestoreTests() : RestoreTests(new SqliteFixture())
     public async Task A_backup_has_neither_root_key_nor_ledger_and_keys_and_records_lie_apart()
     {
         await Backup();
-        Assert.Equal(["europe/data.db", "manifest.json"], Names(Data));
+        Assert.Equal(["europe/blobs.list", "europe/data.db", "manifest.json"], Names(Data));
         Assert.Equal(["europe/keys.db", "manifest.json"], Names(Keys));
         Assert.Equal("data", _taken[0].Manifest.Database);
         Assert.Equal([Path.GetFileName(Data)], Directory.GetDirectories(_targets["records"]).Select(Path.GetFileName));
@@ -43,7 +43,7 @@ public sealed class SqliteRestoreTests() : RestoreTests(new SqliteFixture())
     {
         await Backup();
         var before = Names(Data);
-        Assert.Throws<IOException>(() => StoreBackup.Take([Options], _targets["records"], null, Clock.GetUtcNow(), Cancel));
+        Assert.Throws<IOException>(() => StoreBackup.Take([Options], _targets["records"], null, TestJson.Catalogue(), Clock.GetUtcNow(), Cancel));
         Assert.Equal(before, Names(Data));
     }
 

@@ -24,6 +24,9 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
     /// <summary>Where the files rest.</summary>
     public IBlobFiles Files => files;
 
+    /// <summary>Asked before each piece of a collection; throws when another node does this work now.</summary>
+    public Func<CancellationToken, ValueTask> Keep { get; set; } = _ => ValueTask.CompletedTask;
+
     /// <summary>Whether a batch may write this: the file that it names is fresh, or is the record's already.</summary>
     public async ValueTask<bool> MayWrite(Write write, CancellationToken cancel)
     {
@@ -46,6 +49,7 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
         var removed = 0;
         while (await engine.GoneBlobs(Piece, cancel) is { Count: > 0 } gone)
         {
+            await Keep(cancel);
             var named = await Named(gone, cancel);
             foreach (var blob in gone.Where(blob => !named.Contains(blob)))
             {
@@ -64,7 +68,7 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
     public async Task<int> CollectOrphans(CancellationToken cancel)
     {
         var removed = await files.RemoveDrafts(clock.GetUtcNow() - Grace, cancel);
-        await foreach (var orphan in Orphans(Grace, cancel))
+        await foreach (var orphan in Orphans(Grace, Keep, cancel))
         {
             await files.Remove(orphan, cancel);
             removed++;
@@ -74,12 +78,20 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
     }
 
     /// <summary>The files that no record names and that are older than so long.</summary>
-    public async IAsyncEnumerable<BlobRef> Orphans(TimeSpan age, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+    public IAsyncEnumerable<BlobRef> Orphans(TimeSpan age, CancellationToken cancel) => Orphans(age, _ => ValueTask.CompletedTask, cancel);
+
+    private async IAsyncEnumerable<BlobRef> Orphans(
+        TimeSpan age, Func<CancellationToken, ValueTask> keep, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
-        var old = new List<BlobRef>(Piece);
+        var (old, seen) = (new List<BlobRef>(Piece), 0);
         var due = clock.GetUtcNow() - age;
         await foreach (var (blob, on) in files.List(cancel))
         {
+            if (seen++ % Piece == 0)
+            {
+                await keep(cancel);
+            }
+
             if (on < due)
             {
                 old.Add(blob);
