@@ -17,6 +17,9 @@ switch (options.Name)
     case "read":
         await Reading.Run(options);
         return 0;
+    case "expire":
+        await Expiring.Run(options);
+        return 0;
     case "enforcement":
         await Enforcement.Run(options);
         return 0;
@@ -56,6 +59,7 @@ switch (options.Name)
                            (--connections 256 --rounds 3 --seconds 6)
               start        start to first answer, memory at rest and over many messages (--starts 5 --messages 1000000)
               read         pages of a long thread, many threads of one user, sends while a thread is removed (--messages 1000000)
+              expire       sends while a million messages reach the age that a rule sets and are deleted (--messages 1000000)
               enforcement  what a message costs in seal, membership, authorisation, catalogue and feed
               audit        sends with and without an audit entry each (--producers 1,64,256 --rounds 5 --seconds 4)
               pg-store     the record store alone on PostgreSQL beside a group commit by hand, on a cluster of its own

@@ -51,6 +51,21 @@ internal sealed record ResourceSettings(
 /// <summary>A communication user.</summary>
 internal sealed record IdentityReply(string Id, DateTimeOffset CreatedOn);
 
+/// <summary>Sets a rule of retention, or asks what it would delete.</summary>
+internal sealed record RuleRequest(string Kind, int Days, bool DryRun, string? Name = null, int? GraceDays = null);
+
+/// <summary>A rule of retention, and what it would delete were it in force now.</summary>
+internal sealed record RuleReply(string Kind, int Days, bool DryRun, IReadOnlyDictionary<string, long> WouldDelete, string? Name = null, DateTimeOffset? EffectiveOn = null);
+
+/// <summary>What can be set.</summary>
+internal sealed record ChoiceReply(int DefaultDays, int Least, int Most, bool MayBeUnlimited, bool PerRoot);
+
+/// <summary>The rule of a kind.</summary>
+internal sealed record KindRuleReply(string Kind, ChoiceReply Choice, int Days, bool IsOwnRule, int? NextDays = null, DateTimeOffset? EffectiveOn = null);
+
+/// <summary>The oldest record of a kind.</summary>
+internal sealed record OldestReply(string Kind, DateTimeOffset CountsFrom, DateTimeOffset DueOn, long OverdueSeconds, string? Geography = null);
+
 /// <summary>Asks for a hold.</summary>
 internal sealed record HoldRequest(string Covers, string? Name, string Reason, DateTimeOffset ReviewOn);
 
@@ -160,6 +175,12 @@ internal sealed record BackupReply(string Directory, string Database, DateTimeOf
 [JsonSerializable(typeof(RegenerateRequest))]
 [JsonSerializable(typeof(IReadOnlyList<IdentityReply>))]
 [JsonSerializable(typeof(Page<IdentityReply>))]
+[JsonSerializable(typeof(RuleRequest))]
+[JsonSerializable(typeof(RuleReply))]
+[JsonSerializable(typeof(Page<KindRuleReply>))]
+[JsonSerializable(typeof(IReadOnlyList<KindRuleReply>))]
+[JsonSerializable(typeof(Page<OldestReply>))]
+[JsonSerializable(typeof(IReadOnlyList<OldestReply>))]
 [JsonSerializable(typeof(HoldRequest))]
 [JsonSerializable(typeof(HoldReply))]
 [JsonSerializable(typeof(IReadOnlyList<HoldReply>))]

@@ -36,6 +36,9 @@ internal static class AdminRoles
     /// <summary><c>subject</c>: what is kept about people.</summary>
     public const string ForSubjects = Privacy;
 
+    /// <summary><c>retention set</c>: how long what is kept.</summary>
+    public const string ForRules = Privacy;
+
     /// <summary><c>audit export</c>: who did what.</summary>
     public const string ForAudit = Privacy;
 }

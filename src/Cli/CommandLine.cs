@@ -64,6 +64,7 @@ internal static class CommandLine
             SubjectCommands.Describe(options, terminal),
             ReceiptCommands.Describe(terminal),
             ResidencyCommands.Describe(options, terminal),
+            RetentionCommands.Describe(options, terminal),
             HoldCommands.Describe(options, terminal),
             StoreCommands.Describe(options, terminal),
             BackupCommands.Backup(options, terminal),

@@ -32,6 +32,9 @@ public sealed class Home
     /// <summary>What keeps records of it from being deleted.</summary>
     public Holds Holds => new(this, Unit);
 
+    /// <summary>How long it keeps what.</summary>
+    public RetentionRules Rules => new(this, Unit);
+
     /// <summary>Signals that are never at rest.</summary>
     public Ephemeral Ephemeral => Unit.Ephemeral;
 

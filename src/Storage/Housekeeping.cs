@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Domicile.Residency;
 using Domicile.Storage.Engine;
 using Microsoft.Extensions.Logging;
@@ -16,6 +17,11 @@ public sealed partial class Housekeeping : IAsyncDisposable
     /// <summary>Roots that one look for unused ones reads.</summary>
     private const int IdleWindow = 2_000;
 
+    /// <summary>Rows of one piece of what has reached its age: a transaction of a few milliseconds.</summary>
+    private const int AgedPieceRows = 200;
+
+    private static readonly TimeSpan AgedPause = TimeSpan.FromMilliseconds(5);
+
     private const string Work = "housekeeping";
 
     private static readonly TimeSpan TrimInterval = TimeSpan.FromHours(1);
@@ -28,17 +34,25 @@ public sealed partial class Housekeeping : IAsyncDisposable
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly Meter _meter = new("Domicile.Retention");
     private volatile TaskCompletionSource _wake = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _running = Task.CompletedTask;
     private bool _leads;
     private DateTimeOffset _sweptOn;
     private DateTimeOffset _trimmedOn;
+    private volatile IReadOnlyList<OldestRecord> _oldest = [];
 
     internal Housekeeping(ScaleUnit unit, ILogger log)
     {
         _unit = unit;
         _log = log;
         unit.Blobs.Keep = Keep;
+        _meter.CreateObservableGauge(
+            "domicile.retention.overdue",
+            () => _oldest.Select(record => new Measurement<double>(
+                record.Overdue.TotalSeconds, new KeyValuePair<string, object?>("kind", record.Kind), new KeyValuePair<string, object?>("store", _unit.Options.Name))),
+            unit: "s",
+            description: "How long ago the rule of the oldest record that is not held ended it, by kind; looked at once an hour.");
         unit.Feed.Observe(
             entries =>
             {
@@ -89,7 +103,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
     public async Task<int> Sweep(CancellationToken cancel)
     {
         var swept = 0;
-        foreach (var kind in _unit.Catalogue.Kinds.Where(kind => kind.ExpiryColumn >= 0))
+        foreach (var kind in _unit.Catalogue.Kinds.Where(_unit.Retention.IsSwept))
         {
             while (await _unit.Engine.Expired(kind, _unit.Clock.GetUtcNow(), PieceRows, cancel) is { Count: > 0 } expired)
             {
@@ -107,6 +121,44 @@ public sealed partial class Housekeeping : IAsyncDisposable
                 }
 
                 await Rest(began, cancel);
+            }
+        }
+
+        swept += await SweepAged(cancel);
+        if (swept > 0)
+        {
+            // What was deleted is out of the files as well, where the engine can see to that.
+            await _unit.Engine.Compact(cancel);
+        }
+
+        return swept;
+    }
+
+    /// <summary>Deletes what was appended so long ago as a rule of its resource or its root says.</summary>
+    private async Task<int> SweepAged(CancellationToken cancel)
+    {
+        var swept = 0;
+        foreach (var kind in _unit.Catalogue.Kinds.Where(kind => kind.Choice is not null && kind.Layout == Layout.Append))
+        {
+            var after = long.MinValue;
+            while (await _unit.Engine.Aging(kind, _unit.Clock.GetUtcNow(), after, IdleWindow, cancel) is { Last: { } last } window)
+            {
+                foreach (var (root, upTo) in window.Due)
+                {
+                    int removed;
+                    do
+                    {
+                        await Keep(cancel);
+                        removed = await _unit.Engine.RemoveOld(kind, root, upTo, AgedPieceRows, cancel);
+                        swept += removed;
+
+                        // Whoever sends meanwhile is not to wait behind one piece after another.
+                        await Task.Delay(AgedPause, TimeProvider.System, cancel);
+                    }
+                    while (removed == AgedPieceRows);
+                }
+
+                after = last;
             }
         }
 
@@ -145,6 +197,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
         await _stopping.CancelAsync();
         await _running;
         _stopping.Dispose();
+        _meter.Dispose();
     }
 
     /// <summary>There is something to remove.</summary>
@@ -238,6 +291,12 @@ public sealed partial class Housekeeping : IAsyncDisposable
         if (now - _trimmedOn >= TrimInterval)
         {
             swept += await SweepIdle(cancel);
+            foreach (var kind in _unit.Catalogue.Kinds.Where(kind => kind.Choice is { PerRoot: true }))
+            {
+                await _unit.Engine.RemoveLooseRules(kind, kind.Idle is null ? kind.Parent! : kind, cancel);
+            }
+
+            _oldest = await _unit.Administration.Oldest(cancel);
             files += await _unit.Blobs.CollectOrphans(cancel);
             while (await _unit.Engine.TrimFeed(now - Feed.Horizon, PieceRows, cancel) == PieceRows)
             {

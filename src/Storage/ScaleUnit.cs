@@ -26,6 +26,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         Clock = clock;
         _parts = parts;
         Engine = parts.Engine;
+        Retention = new RetentionSql(catalogue.Kinds, HoldSql.For(catalogue.Kinds));
         Feed = new Feed(Engine, clock);
         Keys = new KeyRing(new KeyVault(parts.KeyStore, parts.Provider, options.Geography, clock)) { IsCurrent = () => Feed.IsCurrent };
         Subjects = new SubjectDirectory(parts.KeyStore, Keys);
@@ -59,6 +60,8 @@ public sealed class ScaleUnit : IAsyncDisposable
     internal TimeProvider Clock { get; }
 
     internal IStoreEngine Engine { get; }
+
+    internal RetentionSql Retention { get; }
 
     internal Feed Feed { get; }
 
@@ -431,6 +434,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         await EnsureKey(0, IndexKey, cancel);
         await EnsureKey(0, SigningKey, cancel);
         await EnsureKey(0, KeyName.OfResource(0), cancel);
+        await KnownDefault.Keep(this, cancel);
     }
 
     /// <summary>

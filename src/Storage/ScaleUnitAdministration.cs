@@ -114,6 +114,34 @@ public sealed class ScaleUnitAdministration
         return null;
     }
 
+    /// <summary>
+    /// The oldest record of each kind that has a rule of time and is not held: when the rule ended it, and the instant from which the rule counts. Over all scale units of the
+    /// geography.
+    /// </summary>
+    public async ValueTask<IReadOnlyList<OldestRecord>> Oldest(CancellationToken cancel)
+    {
+        var oldest = new List<OldestRecord>();
+        foreach (var kind in _unit.Catalogue.Kinds)
+        {
+            (DateTimeOffset Due, DateTimeOffset Instant)? first = null;
+            foreach (var unit in _all)
+            {
+                if (await unit.Engine.Oldest(kind, unit.Clock.GetUtcNow(), cancel) is { } found && (first is null || found.Due < first.Value.Due))
+                {
+                    first = found;
+                }
+            }
+
+            if (first is { } record)
+            {
+                var late = _unit.Clock.GetUtcNow() - record.Due;
+                oldest.Add(new OldestRecord(kind.Name, record.Instant, record.Due, late > TimeSpan.Zero ? late : TimeSpan.Zero));
+            }
+        }
+
+        return oldest;
+    }
+
     /// <summary>Takes the other scale units of the geography, in the order of the configuration.</summary>
     internal void Join(IReadOnlyList<ScaleUnit> all) => _all = all;
 

@@ -23,6 +23,9 @@ public static class StorageProblems
     /// <summary>The resource has as many holds as it can.</summary>
     public static readonly Problem TooManyHolds = new("/problems/storage/too-many-holds", 409, $"A resource has at most {Holds.Most} holds. Release those that are no longer needed.");
 
+    /// <summary>The kind's rule cannot be set so.</summary>
+    public static readonly Problem NoSuchRule = new("/problems/storage/no-such-rule", 400, "The rule of this kind cannot be set so: see the kinds, their bounds and where they can be set.") { Target = "days" };
+
     /// <summary>A hold keeps what would be deleted or changed. It is named by its id, so that whoever may ask can ask; why it was placed is not said.</summary>
     public static Problem Held(Guid hold) =>
         new(HeldType, 409, $"It is under a legal hold ({hold:D}): until that is released it can be neither deleted nor changed.") { Code = "UnderHold" };

@@ -25,6 +25,9 @@ public sealed class DeclarationTests
         "audit.witnessed.Origin",             // a geography and random digits
         "chat.thread.PublicId",               // random
         "storage.hold.Covers",                // one of two words, or the name of a kind of record
+        "storage.defaultRule.Kind",           // the name of a kind of record
+        "storage.ending.Event",               // the name of an event, which code names
+        "storage.rootRetention.Kind",         // the name of a kind of record
         "storage.retention.Kind",             // the name of a kind of record
     ];
 

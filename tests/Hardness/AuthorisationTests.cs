@@ -61,6 +61,9 @@ public sealed class AuthorisationTests
         Administration_GetSettings               .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
         Administration_UpdateSettings            .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   403   403    .      .      .     .
         Administration_ListIdentities            .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   403   200   403    .      .      .     .
+        Retention_ListRules                      .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
+        Retention_SetRule                        .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   403   200   403    .      .      .     .
+        Retention_ListOldest                     .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   200   200   200    .      .      .     .
         Holds_Place                              .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           201   403   201   403    .      .      .     .
         Holds_List                               .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           200   403   200   403    .      .      .     .
         Holds_Release                            .            .     .     .      .         .      .      .     .      .     .      .       .      .     .     .     .           204   403   204   403    .      .      .     .
@@ -311,7 +314,7 @@ public sealed class AuthorisationTests
         private async Task<Scene> NewScene(Operation operation, Who who)
         {
             var resource = "demo";
-            var isOfPeople = operation.Name.StartsWith("Holds_", StringComparison.Ordinal);
+            var isOfPeople = operation.Name.StartsWith("Holds_", StringComparison.Ordinal) || operation.Name.StartsWith("Retention_", StringComparison.Ordinal);
             if (operation.Access.Kind == AccessKind.Administrator && operation.Method != "GET" && !isOfPeople)
             {
                 resource = $"r{Guid.NewGuid():N}";

@@ -72,6 +72,9 @@ internal static class Interface
         new("Administration_UpdateSettings", 200, AdministrationJson.Default.SettingsModel,
             """{"rateProfile":"generous","receiptsInThreadsUpTo":250,"typingInThreadsUpTo":250,"auditMessages":false,"idleThreadsDeletedAfterDays":30}"""),
         new("Administration_ListIdentities", 200) { Query = [("maxPageSize", "10"), ("continuation", "7fffffffffffffff")] },
+        new("Retention_ListRules", 200),
+        new("Retention_SetRule", 200, PrivacyJson.Default.SetRuleRequest, """{"kind":"chat.message","name":"THREAD","days":365,"graceDays":7,"dryRun":true}"""),
+        new("Retention_ListOldest", 200),
         new("Holds_Place", 201, PrivacyJson.Default.PlaceHoldRequest, """{"covers":"subject","name":"MEMBER","reason":"r","reviewOn":"2027-06-30T00:00:00Z"}"""),
         new("Holds_List", 200) { Query = [("maxPageSize", "10"), ("continuation", "subject~GUID")] },
         new("Holds_Release", 204),
@@ -231,6 +234,7 @@ internal sealed record Scene(string Thread, string Message, string Member, strin
 
     public string Fill(string text) => text
         .Replace("MEMBER", Member, StringComparison.Ordinal)
+        .Replace("THREAD", Thread, StringComparison.Ordinal)
         .Replace("NEWCOMER", Newcomer, StringComparison.Ordinal)
         .Replace("MESSAGE", Message, StringComparison.Ordinal)
         .Replace("FRESH", $"f{Guid.NewGuid():N}", StringComparison.Ordinal)

@@ -44,6 +44,7 @@ public sealed record Member
 }
 
 /// <summary>The hot kind: appended, its owner found through membership, depersonalised.</summary>
+[KeptBetween(1, 1000)]
 [Record("test.line", DataCategory.Content, Retention.WithParent, Layout.Append, Erasure = ErasureRule.Depersonalise)]
 public sealed record Line
 {
@@ -123,6 +124,7 @@ public sealed record OptOut
 }
 
 /// <summary>Goes with age or with its owner, and mentions a second person.</summary>
+[KeptBetween(1, 30)]
 [Record("test.visit", DataCategory.OperationLog, Retention.FixedAge, AgeDays = 1, Erasure = ErasureRule.Delete)]
 public sealed record Visit
 {
@@ -180,6 +182,18 @@ public sealed record Page
     public required string Text { get; init; }
 }
 
+/// <summary>Goes two days after the house that it names was left.</summary>
+[Record("test.key", DataCategory.Configuration, Retention.AtEvent, AgeDays = 2)]
+public sealed record HouseKey
+{
+    [Key]
+    public required long Number { get; init; }
+
+    [EndsWith("house.left")]
+    public required long House { get; init; }
+}
+
+[JsonSerializable(typeof(HouseKey))]
 [JsonSerializable(typeof(Room))]
 [JsonSerializable(typeof(Member))]
 [JsonSerializable(typeof(Line))]
@@ -195,7 +209,7 @@ internal sealed partial class TestJson : JsonSerializerContext
     public static Catalogue Catalogue() => new Catalogue()
         .Add<Room>(Default).Add<Member>(Default).Add<Line>(Default).Add<Setting>(Default).Add<Letter>(Default).Add<OptOut>(Default).Add<Visit>(Default)
         .Add<Diary>(Default).Add<Chapter>(Default).Add<Page>(Default)
-        .Add<Hold>(StorageRecords.Default).Add<RetentionRule>(StorageRecords.Default)
+        .Add<HouseKey>(Default).Add<Hold>(StorageRecords.Default).Add<RetentionRule>(StorageRecords.Default).Add<RootRetentionRule>(StorageRecords.Default).Add<KnownDefault>(StorageRecords.Default).Add<Ending>(StorageRecords.Default)
         .Add<AuditDay>(StorageRecords.Default).Add<AuditEntry>(StorageRecords.Default).Add<AuditGroup>(StorageRecords.Default)
         .Close();
 }

@@ -90,6 +90,7 @@ public sealed record ChatParticipant
 
 /// <summary>A message in a thread: what someone wrote, or what the thread tells of itself.</summary>
 [Record("chat.message", DataCategory.Content, Retention.WithParent, Layout.Append, Erasure = ErasureRule.Depersonalise)]
+[KeptBetween(1, 3650)]
 public sealed record ChatMessage
 {
     /// <summary>The thread.</summary>

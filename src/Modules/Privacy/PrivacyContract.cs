@@ -63,6 +63,41 @@ internal sealed record HoldReply(
 /// <summary>A page of holds.</summary>
 internal sealed record HoldList(IReadOnlyList<HoldReply> Value, string? NextLink);
 
+/// <summary>POST /resources/{nameOrId}/retention.</summary>
+/// <param name="Kind">The kind of record.</param>
+/// <param name="Name">The id of the root that the rule is for, such as a thread; none for the whole resource.</param>
+/// <param name="Days">Days; 0 for no limit where the kind allows none.</param>
+/// <param name="GraceDays">Days for which a rule that became shorter deletes nothing yet; 7 by default, 0 to begin at once.</param>
+/// <param name="DryRun">Whether only to tell what it would delete.</param>
+internal sealed record SetRuleRequest(string? Kind, string? Name, int? Days, int? GraceDays, bool? DryRun);
+
+/// <summary>What became of a rule, or would.</summary>
+/// <param name="Kind">The kind.</param>
+/// <param name="Name">The root.</param>
+/// <param name="Days">Days.</param>
+/// <param name="EffectiveOn">From when; none when at once, or when nothing was set.</param>
+/// <param name="DryRun">Whether nothing was set.</param>
+/// <param name="WouldDelete">How many records of which kinds it would delete were it in force now.</param>
+internal sealed record RuleReply(string Kind, string? Name, int Days, DateTimeOffset? EffectiveOn, bool DryRun, IReadOnlyDictionary<string, long> WouldDelete);
+
+/// <summary>What can be set for a kind, and what is.</summary>
+/// <param name="Kind">The kind.</param>
+/// <param name="Choice">Default and bounds.</param>
+/// <param name="Days">The days that hold now.</param>
+/// <param name="IsOwnRule">Whether the resource set them.</param>
+/// <param name="NextDays">The days that hold from <paramref name="EffectiveOn"/>.</param>
+/// <param name="EffectiveOn">From when.</param>
+internal sealed record KindRule(string Kind, RetentionChoice Choice, int Days, bool IsOwnRule, int? NextDays, DateTimeOffset? EffectiveOn);
+
+/// <summary>GET /resources/{nameOrId}/retention.</summary>
+internal sealed record RuleList(IReadOnlyList<KindRule> Value);
+
+/// <summary>GET /retention: the oldest record of each kind against its rule.</summary>
+internal sealed record OldestList(IReadOnlyList<OldestReply> Value);
+
+/// <summary>The oldest record of a kind that is not held.</summary>
+internal sealed record OldestReply(string Kind, DateTimeOffset CountsFrom, DateTimeOffset DueOn, long OverdueSeconds);
+
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -70,6 +105,10 @@ internal sealed record HoldList(IReadOnlyList<HoldReply> Value, string? NextLink
     Converters = [typeof(WireTime)])]
 [JsonSerializable(typeof(VerificationReply))]
 [JsonSerializable(typeof(DataMap))]
+[JsonSerializable(typeof(SetRuleRequest))]
+[JsonSerializable(typeof(RuleReply))]
+[JsonSerializable(typeof(RuleList))]
+[JsonSerializable(typeof(OldestList))]
 [JsonSerializable(typeof(PlaceHoldRequest))]
 [JsonSerializable(typeof(HoldReply))]
 [JsonSerializable(typeof(HoldList))]

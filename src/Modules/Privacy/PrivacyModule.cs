@@ -19,6 +19,7 @@ public sealed class PrivacyModule : IModule
         .AddSingleton<HoldEndpoints>()
         .AddSingleton<SubjectRequests>()
         .AddSingleton<SubjectRequestEndpoints>()
+        .AddSingleton<RetentionEndpoints>()
         .AddSingleton<PrivacyEndpoints>();
 
     /// <inheritdoc/>
@@ -26,6 +27,7 @@ public sealed class PrivacyModule : IModule
     [
         .. services.GetRequiredService<PrivacyEndpoints>().Operations(),
         .. services.GetRequiredService<HoldEndpoints>().Operations(),
+        .. services.GetRequiredService<RetentionEndpoints>().Operations(),
         .. services.GetRequiredService<SubjectRequestEndpoints>().Operations(),
     ];
 

@@ -12,6 +12,19 @@ internal static class PrivacyProblems
     /// <summary>Nobody and nothing of that id.</summary>
     public static readonly Problem NothingOfThatName = new("/problems/privacy/nothing-of-that-name", 404, "The resource has nobody and nothing of that id.") { Target = "name" };
 
+    /// <summary>A grace is 0 to 365 days.</summary>
+    public static readonly Problem BadGrace = new("/problems/privacy/bad-grace", 400, "graceDays is 0 to 365.") { Target = "graceDays" };
+
+    /// <summary>Which kinds have a rule that can be set.</summary>
+    public static Problem BadKind(IEnumerable<string> kinds) => new("/problems/privacy/bad-kind", 400, $"kind is one of: {string.Join(", ", kinds)}.") { Target = "kind" };
+
+    /// <summary>Within which days.</summary>
+    public static Problem BadDays(RetentionChoice choice) =>
+        new("/problems/privacy/bad-days", 400, $"days is {choice.Least} to {choice.Most}{(choice.MayBeUnlimited ? ", or 0 for no limit" : "")}.") { Target = "days" };
+
+    /// <summary>The kind's rule is for the whole resource.</summary>
+    public static readonly Problem NotPerRoot = new("/problems/privacy/not-per-root", 400, "The rule of this kind is set for the whole resource, so there is no name.") { Target = "name" };
+
     /// <summary>No hold of that id.</summary>
     public static readonly Problem NoHold = new("/problems/privacy/no-hold", 404, "The resource has no hold of that id.");
 

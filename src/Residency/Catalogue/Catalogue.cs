@@ -66,6 +66,17 @@ public sealed class Catalogue
             }
         }
 
+        foreach (var kind in _kinds)
+        {
+            kind.Choice = kind switch
+            {
+                { Idle: { } idle } => new RetentionChoice(idle.Days, 1, 3650, MayBeUnlimited: true, PerRoot: true),
+                { KeptBetween: { } between, Layout: Layout.Append } => new RetentionChoice(0, between.Least, between.Most, MayBeUnlimited: true, PerRoot: true),
+                { KeptBetween: { } between } => new RetentionChoice((int)kind.Age.TotalDays, between.Least, between.Most, MayBeUnlimited: false, PerRoot: false),
+                _ => null,
+            };
+        }
+
         var faults = _faults.Concat(_kinds.SelectMany(CatalogueRules.FaultsOf)).Concat(CatalogueRules.FaultsOf(_kinds)).ToList();
         if (faults.Count > 0)
         {

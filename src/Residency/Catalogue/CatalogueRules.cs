@@ -146,6 +146,23 @@ internal static partial class CatalogueRules
             yield return "a stored date needs an [Expires] member.";
         }
 
+        if ((kind.Retention == Retention.AtEvent) != (kind.EndingColumn >= 0))
+        {
+            yield return "a record that goes at an event names in one [EndsWith] member what ends, and no other has one.";
+        }
+
+        if (kind.EndingColumn >= 0 && (kind.Columns[kind.EndingColumn].Type != ColumnType.Integer || kind.Ending!.Contains('\'', StringComparison.Ordinal)))
+        {
+            yield return "[EndsWith] is a 64-bit key, and its event a name.";
+        }
+
+        if (kind.KeptBetween is { } between
+            && ((kind.Retention != Retention.FixedAge && kind.Layout != Layout.Append) || kind.Idle is not null || between.Least < 1 || between.Most < between.Least || between.Most > 36_500
+                || (kind.Retention == Retention.FixedAge && (kind.Age.TotalDays < between.Least || kind.Age.TotalDays > between.Most))))
+        {
+            yield return "[KeptBetween] is for a fixed age, which lies between the two, or for what is appended: 1 to 36500 days.";
+        }
+
         if (kind.Retention == Retention.WithParent && kind.ParentColumn < 0)
         {
             yield return "it goes with its parent, but has no [Parent].";

@@ -211,12 +211,13 @@ public sealed record InventoryKind(
     private static string NameOf(Type kind) => ((RecordAttribute)Attribute.GetCustomAttribute(kind, typeof(RecordAttribute))!).Kind;
 
     private static string RetentionOf(RecordKind kind) =>
-        RuleOf(kind) + (kind.Idle is { } idle ? $"; and at most {idle.Days} days after the last {idle.Appended.Name} in it, unless the resource sets another time" : "");
+        RuleOf(kind) + (kind.KeptBetween is { } between ? $"; or {between.Least} to {between.Most} days, where the resource{(kind.Choice!.PerRoot ? $" or the {kind.Parent!.Name}" : "")} has a rule of its own" : "") + (kind.Idle is { } idle ? $"; and at most {idle.Days} days after the last {idle.Appended.Name} in it, unless the resource sets another time" : "");
 
     private static string RuleOf(RecordKind kind) => kind.Retention switch
     {
         Residency.Retention.WithParent => $"as long as the {kind.Parent!.Name} that it belongs to",
         Residency.Retention.FixedAge => string.Create(CultureInfo.InvariantCulture, $"{kind.Age.TotalDays} {(kind.Age.TotalDays == 1 ? "day" : "days")}"),
+        Residency.Retention.AtEvent => string.Create(CultureInfo.InvariantCulture, $"until {kind.Age.TotalDays} {(kind.Age.TotalDays == 1 ? "day" : "days")} after {kind.Ending}"),
         Residency.Retention.StoredDate => "until the date that was set for it, else until it is deleted",
         _ => "until it is deleted",
     };

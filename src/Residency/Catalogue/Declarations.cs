@@ -51,6 +51,9 @@ public enum Retention
 
     /// <summary>At the instant in its <see cref="ExpiresAttribute"/> column; without one, when someone deletes it.</summary>
     StoredDate,
+
+    /// <summary>A number of days after something ended that it names in its <see cref="EndsWithAttribute"/> column: an organisation that left, a number that was released.</summary>
+    AtEvent,
 }
 
 /// <summary>How the rows of a kind lie on disk.</summary>
@@ -112,7 +115,7 @@ public sealed class RecordAttribute(string kind, DataCategory category, Retentio
     /// <summary>How its rows lie.</summary>
     public Layout Layout { get; } = layout;
 
-    /// <summary>Days after the clock, for <see cref="Retention.FixedAge"/>: 1–36500.</summary>
+    /// <summary>Days after the clock, for <see cref="Retention.FixedAge"/>: 1–36500; days after the event, for <see cref="Retention.AtEvent"/>, which may be 0.</summary>
     public int AgeDays { get; init; }
 
     /// <summary>What the erasure of its owner does to it.</summary>
@@ -206,6 +209,45 @@ public sealed class ExpiresAttribute : Attribute;
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class EndedAttribute : Attribute;
+
+/// <summary>
+/// What must have ended for the record to go: the name of the event. The column holds the 64-bit key of what ends, which is not always a record here.
+/// </summary>
+/// <param name="ending">The event's name: noun, dot, past participle, such as <c>organisation.left</c>.</param>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class EndsWithAttribute(string ending) : Attribute
+{
+    /// <summary>The event's name.</summary>
+    public string Ending { get; } = ending;
+}
+
+/// <summary>
+/// A kind whose age a resource may set, and what is appended below a root also for one root, within these days. What is appended has no age of its own: without a rule it
+/// goes with its root.
+/// </summary>
+/// <param name="least">The fewest days, 1–36500.</param>
+/// <param name="most">The most days, 1–36500.</param>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class KeptBetweenAttribute(int least, int most) : Attribute
+{
+    /// <summary>The fewest days.</summary>
+    public int Least { get; } = least;
+
+    /// <summary>The most days.</summary>
+    public int Most { get; } = most;
+}
+
+/// <summary>What customers may set of how long a kind is kept.</summary>
+/// <param name="DefaultDays">Days when nobody set any; 0 for no limit.</param>
+/// <param name="Least">The fewest days.</param>
+/// <param name="Most">The most days.</param>
+/// <param name="MayBeUnlimited">Whether it may have no limit, said as 0 days.</param>
+/// <param name="PerRoot">Whether it can also be set for one root.</param>
+public sealed record RetentionChoice(int DefaultDays, int Least, int Most, bool MayBeUnlimited, bool PerRoot)
+{
+    /// <summary>Whether a customer may choose so many days.</summary>
+    public bool Allows(int days) => days == 0 ? MayBeUnlimited : days >= Least && days <= Most;
+}
 
 /// <summary>
 /// A kind whose records go when nothing was appended below them for so many days; a resource can set another number, or 0 for never.

@@ -24,6 +24,7 @@ public abstract class RecordKind
         Exposure = declaration.Exposure;
         IsHistory = declaration.IsHistory || declaration.Layout == Layout.Append;
         Note = declaration.Note;
+        KeptBetween = type.GetCustomAttribute<KeptBetweenAttribute>();
         Indexes = [.. type.GetCustomAttributes<IndexAttribute>()];
     }
 
@@ -65,6 +66,18 @@ public abstract class RecordKind
 
     /// <summary>When a record goes because nothing was appended below it, or null. Known once the catalogue is closed.</summary>
     public IdleRule? Idle { get; internal set; }
+
+    /// <summary>What customers may set of how long it is kept, or null. Known once the catalogue is closed.</summary>
+    public RetentionChoice? Choice { get; internal set; }
+
+    /// <summary>The days between which its age may be set, or null.</summary>
+    internal KeptBetweenAttribute? KeptBetween { get; }
+
+    /// <summary>The event with which it goes, or null.</summary>
+    public string? Ending { get; private protected set; }
+
+    /// <summary>The column with the key of what ends, or −1.</summary>
+    public int EndingColumn { get; private protected set; } = -1;
 
     /// <summary>Its indexes, each with the query that it serves.</summary>
     public IReadOnlyList<IndexAttribute> Indexes { get; }
@@ -351,6 +364,7 @@ public sealed class RecordKind<T> : RecordKind
                 ExpiresAttribute => (role | ColumnRole.Expires, reason ?? "the sweep reads it"),
                 EndedAttribute => (role | ColumnRole.Ended, reason ?? "says whether the relation lasts"),
                 BlobAttribute => (role | ColumnRole.Blob, "random name of the record's sealed file"),
+                EndsWithAttribute ending => (role, reason ?? $"it goes with {ending.Ending}"),
                 PlainAttribute plain => (role, plain.Reason),
                 _ => (role, reason),
             };
@@ -376,6 +390,11 @@ public sealed class RecordKind<T> : RecordKind
         {
             OwnerColumn = at;
             OwnerFoundBy = property.GetCustomAttribute<OwnerAttribute>()!.FoundBy;
+        }
+
+        if (property.GetCustomAttribute<EndsWithAttribute>() is { } ending)
+        {
+            (Ending, EndingColumn) = (ending.Ending, at);
         }
 
         SequenceColumn = role.HasFlag(ColumnRole.Sequence) ? at : SequenceColumn;

@@ -113,6 +113,20 @@ internal interface IStoreEngine : IBlobRows, IAsyncDisposable
     /// <returns>The unused ones, and the last key that was looked at; null when there are no more.</returns>
     ValueTask<(List<IdleRoot> Unused, long? Last)> Idle(RecordKind kind, DateTimeOffset now, long after, int take, CancellationToken cancel);
 
+    /// <summary>Looks at some roots, in the order of their keys, for those below which something appended has reached its age.</summary>
+    /// <returns>The roots with the last arrival that is due, and the last key that was looked at; null when there are no more.</returns>
+    ValueTask<(List<(long Root, long UpTo)> Due, long? Last)> Aging(RecordKind appended, DateTimeOffset now, long after, int take, CancellationToken cancel);
+
+    /// <summary>Removes some of what is appended below a root, so old, and not held. Nobody is told: it is no act, and readers of the feed have none of it.</summary>
+    /// <returns>How many.</returns>
+    Task<int> RemoveOld(RecordKind appended, long root, long upTo, int take, CancellationToken cancel);
+
+    /// <summary>Removes rules of roots that are gone.</summary>
+    Task<int> RemoveLooseRules(RecordKind ofKind, RecordKind root, CancellationToken cancel);
+
+    /// <summary>The oldest row of a kind that is not held: when its rule ended it, and its instant; null when there is none or no rule of time.</summary>
+    ValueTask<(DateTimeOffset Due, DateTimeOffset Instant)?> Oldest(RecordKind kind, DateTimeOffset now, CancellationToken cancel);
+
     /// <summary>
     /// Takes or keeps the right to do work that one node does at a time. Work under it is made so that a holder who has lost it without knowing does no harm.
     /// </summary>

@@ -51,6 +51,11 @@ internal static class IndexesOf
                 Add([Name(i)], unique: true, whereFilled: Name(i));
             }
 
+            if (i == kind.EndingColumn)
+            {
+                Add([Name(i)]);
+            }
+
             if (i == kind.ExpiryColumn)
             {
                 Add([Name(i)], whereFilled: Name(i));

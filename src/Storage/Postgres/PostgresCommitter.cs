@@ -31,20 +31,20 @@ internal sealed class PostgresCommitter : IAsyncDisposable
     private readonly HoldSql? _holds;
     private readonly TimeProvider _clock;
     private readonly long _node;
-    private readonly Func<int, CancellationToken, ValueTask<IReadOnlyList<long>>> _lastPositions;
+    private readonly Func<ulong, CancellationToken, ValueTask<IReadOnlyList<long>?>> _positionsOf;
     private readonly Task _running;
     private NpgsqlConnection? _connection;
     private PostgresConfirmation? _confirmation;
     private Exception? _broken;
 
     public PostgresCommitter(
-        PostgresDatabase database, Dictionary<Residency.RecordKind, PostgresTable> tables, Func<int, CancellationToken, ValueTask<IReadOnlyList<long>>> lastPositions, long node, TimeProvider clock)
+        PostgresDatabase database, Dictionary<Residency.RecordKind, PostgresTable> tables, Func<ulong, CancellationToken, ValueTask<IReadOnlyList<long>?>> positionsOf, long node, TimeProvider clock)
     {
         _node = node;
         _database = database;
         _tables = tables;
         _holds = HoldSql.For([.. tables.Keys]);
-        _lastPositions = lastPositions;
+        _positionsOf = positionsOf;
         _clock = clock;
         _running = Task.Run(Run);
     }
@@ -211,7 +211,13 @@ internal sealed class PostgresCommitter : IAsyncDisposable
             // The server may have ended the connection while the commit waited for the standby.
             await Connect();
             await _confirmation!.Ask(CancellationToken.None);
-            group.Place(await _lastPositions(group.Entries.Count, CancellationToken.None));
+            if (await _positionsOf(group.Transaction, CancellationToken.None) is not { } positions)
+            {
+                // Somebody else's, by an id that was given out again.
+                throw;
+            }
+
+            group.Place(positions);
         }
     }
 

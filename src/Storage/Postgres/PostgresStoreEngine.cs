@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using Domicile.Residency;
 using Domicile.Storage.Engine;
 using Npgsql;
@@ -19,17 +20,20 @@ internal sealed class PostgresStoreEngine : IStoreEngine
     private readonly PostgresFeed _feed;
     private readonly PostgresSignals _signals;
     private readonly Guid _node = Guid.NewGuid();
+    private const long MillisecondsOfDay = 86_400_000;
     private readonly HoldSql? _holds;
+    private readonly RetentionSql _retention;
 
     private PostgresStoreEngine(PostgresDatabase database, IReadOnlyList<PostgresTable> tables, long start, TimeProvider clock)
     {
         _database = database;
         _tables = tables.ToDictionary(table => table.Kind);
         _holds = HoldSql.For([.. _tables.Keys]);
+        _retention = new RetentionSql([.. _tables.Keys], _holds);
         _tablesByNumber = tables.ToDictionary(table => table.Number);
         Start = start;
         _feed = new PostgresFeed(database, number => _tablesByNumber[number].Kind, start);
-        _committer = new PostgresCommitter(database, _tables, LastPositions, start, clock) { Committed = Tell };
+        _committer = new PostgresCommitter(database, _tables, PositionsOf, start, clock) { Committed = Tell };
         _signals = new PostgresSignals(database, () => Woken?.Invoke());
     }
 
@@ -262,13 +266,7 @@ internal sealed class PostgresStoreEngine : IStoreEngine
         var hold = await _database.Transaction(
             async (connection, cancel) =>
             {
-                if (_holds is not null)
-                {
-                    await using var locking = new NpgsqlCommand("SELECT pg_advisory_xact_lock_shared($1)", connection);
-                    locking.Parameters.Add(PostgresParameters.Of(PostgresLocks.Holds, ColumnType.Integer));
-                    await locking.ExecuteNonQueryAsync(cancel);
-                }
-
+                await KeepHoldsOut(connection, cancel);
                 if (await HoldIn(connection, resource, cancel) is { } hold)
                 {
                     return hold;
@@ -328,77 +326,86 @@ internal sealed class PostgresStoreEngine : IStoreEngine
         await _database.Transaction(
             async (connection, cancel) =>
             {
-                // Held to the end, so that nothing of a kind that this node does not know is written before what it removes is forgotten.
-                await using (var schema = new NpgsqlCommand("SELECT value::bigint FROM engine_setting WHERE name = 'schema' FOR SHARE", connection))
-                {
-                    _database.CheckSchema((long)(await schema.ExecuteScalarAsync(cancel))!);
-                }
-
+                await KeepSchema(connection, cancel);
                 return await new PostgresPurge(connection, _tables, purge, take).Continue(cancel);
             },
             cancel);
 
-    public ValueTask<List<(long Resource, ColumnValue[] Key)>> Expired(RecordKind kind, DateTimeOffset now, int take, CancellationToken cancel)
-    {
-        var due = kind.Retention == Retention.FixedAge ? now - kind.Age : now;
-        var table = _tables[kind];
-        var column = table.Name(kind.ExpiryColumn);
-        return _database.Read(
-            async (connection, cancel) =>
-            {
-                await using var command = new NpgsqlCommand(
-                    $"SELECT resource, {table.KeyList} FROM {PostgresTable.Quote(kind.Table)} t WHERE {column} IS NOT NULL AND {column} <= $1{(_holds is null ? "" : $" AND {_holds.Of(kind)} IS NULL")} ORDER BY {column} LIMIT $2", connection);
-                command.Parameters.Add(PostgresParameters.Of(due.ToUnixTimeMilliseconds(), ColumnType.Integer));
-                command.Parameters.Add(PostgresParameters.Of(take, ColumnType.Integer));
-                var expired = new List<(long, ColumnValue[])>();
-                await using var rows = await command.ExecuteReaderAsync(cancel);
-                while (await rows.ReadAsync(cancel))
-                {
-                    expired.Add((rows.GetInt64(0), [.. kind.KeyColumns.Select((key, i) => PostgresRows.Value(rows, i + 1, kind.Columns[key].Type))]));
-                }
+    public ValueTask<List<(long Resource, ColumnValue[] Key)>> Expired(RecordKind kind, DateTimeOffset now, int take, CancellationToken cancel) =>
+        Rows(
+            _retention.Expired(kind, _tables[kind].KeyList, "$1", "$2"),
+            rows => (rows.GetInt64(0), kind.KeyColumns.Select((key, i) => PostgresRows.Value(rows, i + 1, kind.Columns[key].Type)).ToArray()),
+            cancel,
+            now.ToUnixTimeMilliseconds(),
+            take);
 
-                return expired;
-            },
-            cancel);
+    public async ValueTask<(List<IdleRoot> Unused, long? Last)> Idle(RecordKind kind, DateTimeOffset now, long after, int take, CancellationToken cancel)
+    {
+        var idle = kind.Idle!;
+        var milliseconds = now.ToUnixTimeMilliseconds();
+        var roots = await Rows(
+            _retention.Idle(kind, _tables[idle.Appended].Head, "$1", "$2", "$3"),
+            rows => (Root: new IdleRoot(rows.GetInt64(0), idle.Appended, rows.GetInt64(1), rows.GetInt64(3)), LastUsed: Math.Max(rows.GetInt64(2), rows.GetInt64(3)), Days: Convert.ToInt64(rows.GetValue(4), CultureInfo.InvariantCulture)),
+            cancel,
+            milliseconds,
+            after,
+            take);
+        return ([.. roots.Where(root => root.LastUsed <= milliseconds - (root.Days * MillisecondsOfDay)).Select(root => root.Root)], roots is [.., var last] ? last.Root.Id : null);
     }
 
-    public ValueTask<(List<IdleRoot> Unused, long? Last)> Idle(RecordKind kind, DateTimeOffset now, long after, int take, CancellationToken cancel)
+    public async ValueTask<(List<(long Root, long UpTo)> Due, long? Last)> Aging(RecordKind appended, DateTimeOffset now, long after, int take, CancellationToken cancel)
     {
-        var (idle, table, head) = (kind.Idle!, _tables[kind], _tables[kind.Idle!.Appended].Head);
-        var (key, clock) = (table.Name(kind.ReferenceColumn), table.Name(Enumerable.Range(0, kind.Columns.Count).First(i => kind.Columns[i].Role.HasFlag(ColumnRole.Clock))));
-        var rules = _tables.Keys.FirstOrDefault(rule => rule.ClrType == typeof(RetentionRule)) is { } rule
-            ? $"LEFT JOIN {PostgresTable.Quote(rule.Table)} r ON r.resource = t.resource AND r.kind = '{kind.Name}'"
-            : "LEFT JOIN (SELECT NULL::bigint AS days) r ON true";
-        return _database.Read(
+        if (!_retention.HasRules || (await Rows(_retention.AnyAge(appended), rows => rows.GetInt32(0), cancel))[0] == 0)
+        {
+            return ([], null);
+        }
+
+        var milliseconds = now.ToUnixTimeMilliseconds();
+        var roots = await Rows(
+            _retention.Aging(appended, "$1", "$2", "$3"),
+            rows => (Root: rows.GetInt64(1), Days: Convert.ToInt64(rows.GetValue(2), CultureInfo.InvariantCulture), IsDue: rows.GetInt32(3) != 0),
+            cancel,
+            milliseconds,
+            after,
+            take);
+        return ([.. roots.Where(root => root.IsDue).Select(root => (root.Root, milliseconds - (root.Days * MillisecondsOfDay)))], roots is [.., var last] ? last.Root : null);
+    }
+
+    public async Task<int> RemoveOld(RecordKind appended, long root, long upTo, int take, CancellationToken cancel) =>
+        await _database.Transaction(
             async (connection, cancel) =>
             {
+                await KeepSchema(connection, cancel);
+                await KeepHoldsOut(connection, cancel);
+                var table = PostgresTable.Quote(appended.Table);
                 await using var command = new NpgsqlCommand(
-                    $"""
-                    SELECT t.resource, t.{key}, t.{clock}, coalesce(h.arrival, 0), coalesce(r.days, $1)
-                    FROM {PostgresTable.Quote(kind.Table)} t LEFT JOIN {head} h ON h.parent = t.{key} {rules}
-                    WHERE t.{key} > $2 ORDER BY t.{key} LIMIT $3
-                    """,
-                    connection);
-                command.Parameters.Add(PostgresParameters.Of(idle.Days, ColumnType.Integer));
-                command.Parameters.Add(PostgresParameters.Of(after, ColumnType.Integer));
+                    $"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT t.ctid FROM {table} t WHERE {_retention.Old(appended, "$1", "$2")} LIMIT $3 FOR UPDATE OF t))", connection);
+                command.Parameters.Add(PostgresParameters.Of(root, ColumnType.Integer));
+                command.Parameters.Add(PostgresParameters.Of(upTo, ColumnType.Integer));
                 command.Parameters.Add(PostgresParameters.Of(take, ColumnType.Integer));
-                var unused = new List<IdleRoot>();
-                long? last = null;
-                await using var rows = await command.ExecuteReaderAsync(cancel);
-                while (await rows.ReadAsync(cancel))
-                {
-                    last = rows.GetInt64(1);
-                    var days = rows.GetInt64(4);
-                    var lastUsed = DateTimeOffset.FromUnixTimeMilliseconds(Math.Max(rows.GetInt64(2), rows.GetInt64(3)));
-                    if (days > 0 && lastUsed.AddDays(days) <= now)
-                    {
-                        unused.Add(new IdleRoot(rows.GetInt64(0), idle.Appended, last.Value, rows.GetInt64(3)));
-                    }
-                }
-
-                return (unused, last);
+                return await command.ExecuteNonQueryAsync(cancel);
             },
             cancel);
+
+    public async Task<int> RemoveLooseRules(RecordKind ofKind, RecordKind root, CancellationToken cancel) =>
+        _tables.Keys.FirstOrDefault(kind => kind.ClrType == typeof(RootRetentionRule)) is { } rules
+            ? await Run(
+                $"DELETE FROM {PostgresTable.Quote(rules.Table)} r WHERE r.kind = '{ofKind.Name}' AND NOT EXISTS (SELECT 1 FROM {PostgresTable.Quote(root.Table)} t WHERE t.{_tables[root].Name(root.ReferenceColumn)} = r.root)", cancel)
+            : 0;
+
+    public async ValueTask<(DateTimeOffset Due, DateTimeOffset Instant)?> Oldest(RecordKind kind, DateTimeOffset now, CancellationToken cancel)
+    {
+        if (_retention.Oldest(kind, "$1") is not { } sql)
+        {
+            return null;
+        }
+
+        var oldest = await Rows(
+            sql,
+            rows => rows.IsDBNull(0) ? ((long, long)?)null : (Convert.ToInt64(rows.GetValue(0), CultureInfo.InvariantCulture), Convert.ToInt64(rows.GetValue(1), CultureInfo.InvariantCulture)),
+            cancel,
+            sql.Contains("$1", StringComparison.Ordinal) ? [now.ToUnixTimeMilliseconds()] : []);
+        return oldest is [{ } found] ? (DateTimeOffset.FromUnixTimeMilliseconds(found.Item1), DateTimeOffset.FromUnixTimeMilliseconds(found.Item2)) : null;
     }
 
     public async ValueTask<bool> Lease(string work, TimeSpan duration, CancellationToken cancel) =>
@@ -450,6 +457,45 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             },
             cancel);
 
+    private ValueTask<List<T>> Rows<T>(string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancel, params long[] parameters) =>
+        _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand(sql, connection);
+                foreach (var parameter in parameters)
+                {
+                    command.Parameters.Add(PostgresParameters.Of(parameter, ColumnType.Integer));
+                }
+
+                var found = new List<T>();
+                await using var rows = await command.ExecuteReaderAsync(cancel);
+                while (await rows.ReadAsync(cancel))
+                {
+                    found.Add(read(rows));
+                }
+
+                return found;
+            },
+            cancel);
+
+    /// <summary>Held to the end, so that nothing of a kind that this node does not know is written before what it removes is forgotten.</summary>
+    private async Task KeepSchema(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        await using var schema = new NpgsqlCommand("SELECT value::bigint FROM engine_setting WHERE name = 'schema' FOR SHARE", connection);
+        _database.CheckSchema((long)(await schema.ExecuteScalarAsync(cancel))!);
+    }
+
+    /// <summary>Until the transaction ends no hold is placed.</summary>
+    private async Task KeepHoldsOut(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        if (_holds is not null)
+        {
+            await using var locking = new NpgsqlCommand("SELECT pg_advisory_xact_lock_shared($1)", connection);
+            locking.Parameters.Add(PostgresParameters.Of(PostgresLocks.Holds, ColumnType.Integer));
+            await locking.ExecuteNonQueryAsync(cancel);
+        }
+    }
+
     private async Task<Guid?> HoldIn(NpgsqlConnection connection, long resource, CancellationToken cancel)
     {
         if (_holds is null)
@@ -493,22 +539,35 @@ internal sealed class PostgresStoreEngine : IStoreEngine
     /// The positions of this node's last entries, in order: those of the transaction whose answer was lost, because one at a time writes under this node's number.
     /// Between them there may be others' entries, and there may be a lot behind them, since it may take a while to reach the database again.
     /// </summary>
-    private ValueTask<IReadOnlyList<long>> LastPositions(int count, CancellationToken cancel) =>
-        count == 0 ? new([]) : _database.Read(
+    /// <summary>
+    /// The places that a transaction of this start took, in order, and whether it is there at all. Its id alone says nothing: when a server goes away, ids that were not yet
+    /// durable are given out again, to transactions of others.
+    /// </summary>
+    private ValueTask<IReadOnlyList<long>?> PositionsOf(ulong transaction, CancellationToken cancel) =>
+        _database.Read(
             async (connection, cancel) =>
             {
-                await using var command = new NpgsqlCommand("SELECT position FROM engine_feed WHERE node = $1 AND kind <> 0 ORDER BY position DESC LIMIT $2", connection);
+                // It was at most some seconds ago, so it is among the last entries. A row has the lower half of the id of who wrote it.
+                await using var command = new NpgsqlCommand(
+                    """
+                    SELECT position, kind FROM (SELECT position, kind, node, xmin::text AS writer FROM engine_feed ORDER BY position DESC LIMIT 2000000) AS last
+                    WHERE node = $1 AND writer = $2 ORDER BY position
+                    """,
+                    connection);
                 command.Parameters.Add(PostgresParameters.Of(Start, ColumnType.Integer));
-                command.Parameters.Add(PostgresParameters.Of(count, ColumnType.Integer));
-                var positions = new List<long>(count);
+                command.Parameters.Add(PostgresParameters.Of(((uint)transaction).ToString(System.Globalization.CultureInfo.InvariantCulture), ColumnType.Text));
+                var (positions, isThere) = (new List<long>(), false);
                 await using var rows = await command.ExecuteReaderAsync(cancel);
                 while (await rows.ReadAsync(cancel))
                 {
-                    positions.Add(rows.GetInt64(0));
+                    isThere = true;
+                    if (rows.GetInt64(1) != 0)
+                    {
+                        positions.Add(rows.GetInt64(0));
+                    }
                 }
 
-                positions.Reverse();
-                return (IReadOnlyList<long>)positions;
+                return isThere ? (IReadOnlyList<long>?)positions : null;
             },
             cancel);
 

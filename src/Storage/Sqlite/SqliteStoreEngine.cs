@@ -20,6 +20,8 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     private const string FeedBoundsSql = $"SELECT coalesce((SELECT min(position) FROM engine_feed) - 1, last), last FROM (SELECT {FeedEndSql} AS last)";
 
+    private const long MillisecondsOfDay = 86_400_000;
+
     internal const string AddPurge = "INSERT INTO engine_purge (resource, kind, key, since) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     private readonly Dictionary<RecordKind, SqliteTable> _tables;
     private readonly Dictionary<long, SqliteTable> _tablesByNumber;
@@ -29,6 +31,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     private readonly TimeProvider _clock;
     private readonly long _epoch;
     private readonly HoldSql? _holds;
+    private readonly RetentionSql _retention;
 
     // Of the transaction at hand; only the writer's thread touches them. Positions are counted here and not by SQLite, which would look up and write its own
     // count for every entry.
@@ -46,6 +49,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             _tables = tables.ToDictionary(table => table.Kind);
             _tablesByNumber = tables.ToDictionary(table => table.Number);
             _holds = HoldSql.For(catalogue.Kinds);
+            _retention = new RetentionSql(catalogue.Kinds, _holds);
 
             // Whose erasure had begun before the last stop stays so for whoever writes.
             var erased = session.Prepare("SELECT key FROM engine_purge WHERE kind = 0 AND key <> 0");
@@ -257,16 +261,12 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             },
             cancel);
 
-    public ValueTask<List<(long Resource, ColumnValue[] Key)>> Expired(RecordKind kind, DateTimeOffset now, int take, CancellationToken cancel)
-    {
-        var due = kind.Retention == Retention.FixedAge ? now - kind.Age : now;
-        return _readers.Read(
+    public ValueTask<List<(long Resource, ColumnValue[] Key)>> Expired(RecordKind kind, DateTimeOffset now, int take, CancellationToken cancel) =>
+        _readers.Read(
             static (session, ask) =>
             {
-                var (kind, table) = (ask.Table.Kind, ask.Table);
-                var column = kind.Columns[kind.ExpiryColumn].Name;
-                var rows = session.Prepare($"SELECT resource, {table.KeyList} FROM {kind.Table} t WHERE {column} IS NOT NULL AND {column} <= ?1{ask.free} ORDER BY {column} LIMIT ?2")
-                    .Bind(1, ask.due.ToUnixTimeMilliseconds()).Bind(2, ask.take);
+                var kind = ask.Table.Kind;
+                var rows = session.Prepare(ask.Engine._retention.Expired(kind, ask.Table.KeyList, "?1", "?2")).Bind(1, ask.now.ToUnixTimeMilliseconds()).Bind(2, ask.take);
                 var expired = new List<(long, ColumnValue[])>();
                 while (rows.Step())
                 {
@@ -275,31 +275,22 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
                 return expired;
             },
-            (Table: _tables[kind], due, take, free: _holds is null ? "" : $" AND {_holds.Of(kind)} IS NULL"),
+            (Engine: this, Table: _tables[kind], now, take),
             cancel);
-    }
 
     public ValueTask<(List<IdleRoot> Unused, long? Last)> Idle(RecordKind kind, DateTimeOffset now, long after, int take, CancellationToken cancel) =>
         _readers.Read(
             static (session, ask) =>
             {
-                var (kind, idle) = (ask.kind, ask.kind.Idle!);
-                var (key, clock) = (kind.Columns[kind.ReferenceColumn].Name, kind.Columns.First(column => column.Role.HasFlag(ColumnRole.Clock)).Name);
-                var rules = ask.Rules is { } table ? $"LEFT JOIN {table} r ON r.resource = t.resource AND r.kind = '{kind.Name}'" : "LEFT JOIN (SELECT NULL AS days) r ON true";
-                var rows = session.Prepare(
-                    $"""
-                    SELECT t.resource, t.{key}, t.{clock}, coalesce(h.arrival, 0), coalesce(r.days, ?1)
-                    FROM {kind.Table} t LEFT JOIN {ask.Head} h ON h.parent = t.{key} {rules}
-                    WHERE t.{key} > ?2 ORDER BY t.{key} LIMIT ?3
-                    """).Bind(1, idle.Days).Bind(2, ask.after).Bind(3, ask.take);
+                var idle = ask.kind.Idle!;
+                var rows = session.Prepare(ask.Engine._retention.Idle(ask.kind, ask.Engine._tables[idle.Appended].Head, "?1", "?2", "?3"))
+                    .Bind(1, ask.now.ToUnixTimeMilliseconds()).Bind(2, ask.after).Bind(3, ask.take);
                 var unused = new List<IdleRoot>();
                 long? last = null;
                 while (rows.Step())
                 {
                     last = rows.Number(1);
-                    var days = rows.Number(4);
-                    var lastUsed = DateTimeOffset.FromUnixTimeMilliseconds(Math.Max(rows.Number(2), rows.Number(3)));
-                    if (days > 0 && lastUsed.AddDays(days) <= ask.now)
+                    if (Math.Max(rows.Number(2), rows.Number(3)) <= ask.now.ToUnixTimeMilliseconds() - (rows.Number(4) * MillisecondsOfDay))
                     {
                         unused.Add(new IdleRoot(rows.Number(0), idle.Appended, last.Value, rows.Number(3)));
                     }
@@ -307,7 +298,72 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
                 return (unused, last);
             },
-            (kind, Head: _tables[kind.Idle!.Appended].Head, Rules: _tables.Keys.FirstOrDefault(rule => rule.ClrType == typeof(RetentionRule))?.Table, now, after, take),
+            (Engine: this, kind, now, after, take),
+            cancel);
+
+    public ValueTask<(List<(long Root, long UpTo)> Due, long? Last)> Aging(RecordKind appended, DateTimeOffset now, long after, int take, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, ask) =>
+            {
+                var due = new List<(long Root, long UpTo)>();
+                long? last = null;
+                if (!ask.Engine._retention.HasRules || session.Number(ask.Engine._retention.AnyAge(ask.appended)) == 0)
+                {
+                    return (due, last);
+                }
+
+                var milliseconds = ask.now.ToUnixTimeMilliseconds();
+                var rows = session.Prepare(ask.Engine._retention.Aging(ask.appended, "?1", "?2", "?3")).Bind(1, milliseconds).Bind(2, ask.after).Bind(3, ask.take);
+                while (rows.Step())
+                {
+                    last = rows.Number(1);
+                    if (rows.Number(3) != 0)
+                    {
+                        due.Add((last.Value, milliseconds - (rows.Number(2) * MillisecondsOfDay)));
+                    }
+                }
+
+                return (due, last);
+            },
+            (Engine: this, appended, now, after, take),
+            cancel);
+
+    public Task<int> RemoveOld(RecordKind appended, long root, long upTo, int take, CancellationToken cancel) =>
+        Write(
+            session => session.Prepare(
+                $"DELETE FROM {appended.Table} WHERE rowid IN (SELECT t.rowid FROM {appended.Table} t WHERE {_retention.Old(appended, "?1", "?2")} LIMIT ?3)")
+                .Bind(1, root).Bind(2, upTo).Bind(3, take).Run(),
+            cancel);
+
+    public Task<int> RemoveLooseRules(RecordKind ofKind, RecordKind root, CancellationToken cancel) =>
+        Write(
+            session => _tables.Keys.FirstOrDefault(kind => kind.ClrType == typeof(RootRetentionRule)) is { } rules
+                ? session.Prepare($"DELETE FROM {rules.Table} WHERE kind = '{ofKind.Name}' AND root NOT IN (SELECT {root.Columns[root.ReferenceColumn].Name} FROM {root.Table})").Run()
+                : 0,
+            cancel);
+
+    public ValueTask<(DateTimeOffset Due, DateTimeOffset Instant)?> Oldest(RecordKind kind, DateTimeOffset now, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, ask) =>
+            {
+                if (ask.Engine._retention.Oldest(ask.kind, "?1") is not { } sql)
+                {
+                    return null;
+                }
+
+                var row = session.Prepare(sql);
+                if (sql.Contains("?1", StringComparison.Ordinal))
+                {
+                    row.Bind(1, ask.now.ToUnixTimeMilliseconds());
+                }
+
+                (DateTimeOffset, DateTimeOffset)? oldest = row.Step() && !row.IsNull(0)
+                    ? (DateTimeOffset.FromUnixTimeMilliseconds(row.Number(0)), DateTimeOffset.FromUnixTimeMilliseconds(row.Number(1)))
+                    : null;
+                row.Reset();
+                return oldest;
+            },
+            (Engine: this, kind, now),
             cancel);
 
     public ValueTask<bool> Lease(string work, TimeSpan duration, CancellationToken cancel) => new(true);
