@@ -3,11 +3,8 @@ using System.Runtime.InteropServices;
 using Domicile.Modules.Administration;
 using Domicile.Modules.Audit;
 using Domicile.Modules.Http;
-<<<<<<< HEAD
 using Domicile.Modules.Privacy;
-=======
 using Domicile.Modules.Realtime;
->>>>>>> 26fe9cf (Who is connected is told of what happens in chat: realtime as the unmodified client of ACS speaks it, over WebSockets and long polling, tailing the change feed and keeping nothing at rest; signals beside the feed reach the other nodes, sealed)
 using Domicile.Residency;
 using Domicile.Storage;
 using Domicile.Storage.Engine;
@@ -247,11 +244,8 @@ public sealed partial class Node : IAsyncDisposable
         _services = services.BuildServiceProvider();
         await AdministrationModule.Prepare(_services, [.. _units.DistinctBy(unit => unit.Options.Geography).Select(unit => unit.Own)], cancel);
         await AuditModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
-<<<<<<< HEAD
         PrivacyModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);
-=======
         await RealtimeModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
->>>>>>> 26fe9cf (Who is connected is told of what happens in chat: realtime as the unmodified client of ACS speaks it, over WebSockets and long polling, tailing the change feed and keeping nothing at rest; signals beside the feed reach the other nodes, sealed)
         var readiness = new Readiness(_clock);
         foreach (var unit in _units)
         {

@@ -19,27 +19,21 @@ internal static class NodeScript
     /// <param name="isBrowser">Whether the script is played with the packages' builds for browsers.</param>
     /// <param name="onPause">Called with its name when the script pauses; it goes on when this is done.</param>
     public static Task<ScriptSummary> Play(
-        string script, ServerProcess server, IReadOnlyDictionary<string, string>? environment = null, Func<string, Task>? onPause = null) =>
-        Play(script, server.CertificateAuthority, server.Europe, server.Resources, environment, onPause);
+        string script, ServerProcess server, IReadOnlyDictionary<string, string>? environment = null, bool isBrowser = false, Func<string, Task>? onPause = null) =>
+        Play(script, server.CertificateAuthority, server.Europe, server.Resources, environment, isBrowser, onPause);
 
     /// <summary>The same against whatever serves some resources.</summary>
     public static async Task<ScriptSummary> Play(
-<<<<<<< HEAD
         string script,
         string authority,
         DemoResource here,
         IReadOnlyList<DemoResource> resources,
         IReadOnlyDictionary<string, string>? environment = null,
+        bool isBrowser = false,
         Func<string, Task>? onPause = null)
     {
         ScriptSummary? summary = null;
-        var (_, output) = await Run(Path.Combine(Repository.Scripts, script), authority, here, resources, environment, async (line, reply) =>
-=======
-        string script, ServerProcess server, IReadOnlyDictionary<string, string>? environment = null, bool isBrowser = false, Func<string, Task>? onPause = null)
-    {
-        ScriptSummary? summary = null;
-        var (_, output) = await Run(Path.Combine(Repository.Scripts, script), server, environment, isBrowser, async (line, reply) =>
->>>>>>> 26fe9cf (Who is connected is told of what happens in chat: realtime as the unmodified client of ACS speaks it, over WebSockets and long polling, tailing the change feed and keeping nothing at rest; signals beside the feed reach the other nodes, sealed)
+        var (_, output) = await Run(Path.Combine(Repository.Scripts, script), authority, here, resources, environment, isBrowser, async (line, reply) =>
         {
             if (line.StartsWith(Summary, StringComparison.Ordinal))
             {
@@ -58,22 +52,16 @@ internal static class NodeScript
     /// <summary>Runs any script to its end.</summary>
     /// <returns>Its exit code and everything that it printed.</returns>
     public static Task<(int ExitCode, string Output)> Run(string path, ServerProcess server) =>
-        Run(path, server.CertificateAuthority, server.Europe, server.Resources, null, null);
+        Run(path, server.CertificateAuthority, server.Europe, server.Resources, null, isBrowser: false, null);
 
     private static async Task<(int ExitCode, string Output)> Run(
         string path,
-<<<<<<< HEAD
         string authority,
         DemoResource here,
         IReadOnlyList<DemoResource> resources,
         IReadOnlyDictionary<string, string>? environment,
+        bool isBrowser,
         Func<string, StreamWriter, Task>? onLine)
-=======
-        ServerProcess server,
-        IReadOnlyDictionary<string, string>? environment = null,
-        bool isBrowser = false,
-        Func<string, StreamWriter, Task>? onLine = null)
->>>>>>> 26fe9cf (Who is connected is told of what happens in chat: realtime as the unmodified client of ACS speaks it, over WebSockets and long polling, tailing the change feed and keeping nothing at rest; signals beside the feed reach the other nodes, sealed)
     {
         await NodePackages.Ready();
         var start = new ProcessStartInfo("node", isBrowser ? ["--conditions=browser", "--import", "./browser-globals.mjs", path] : [path])

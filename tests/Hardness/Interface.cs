@@ -4,11 +4,8 @@ using Domicile.Modules.Administration;
 using Domicile.Modules.Chat;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
-<<<<<<< HEAD
 using Domicile.Modules.Privacy;
-=======
 using Domicile.Modules.Realtime;
->>>>>>> 26fe9cf (Who is connected is told of what happens in chat: realtime as the unmodified client of ACS speaks it, over WebSockets and long polling, tailing the change feed and keeping nothing at rest; signals beside the feed reach the other nodes, sealed)
 using Domicile.Residency;
 using Domicile.Server;
 using Microsoft.Extensions.DependencyInjection;
@@ -222,16 +219,12 @@ internal sealed record Scene(string Thread, string Message, string Member, strin
         .Replace("{messageId}", Message, StringComparison.Ordinal)
         .Replace("{id}", Uri.EscapeDataString(Identity), StringComparison.Ordinal)
         .Replace("{nameOrId}", Resource, StringComparison.Ordinal)
-<<<<<<< HEAD
+        .Replace("{sid}", "made-up", StringComparison.Ordinal)
+        .Replace("{registrationId}", "an-endpoint", StringComparison.Ordinal)
         .Replace("{holdId}", Hold, StringComparison.Ordinal)
         .Replace("{entry}", "1-1", StringComparison.Ordinal)
         .Replace("{requestId}", "00000000-0000-4000-8000-000000000000", StringComparison.Ordinal)
         .Replace("{number}", "1", StringComparison.Ordinal);
-=======
-        .Replace("{sid}", "made-up", StringComparison.Ordinal)
-        .Replace("{registrationId}", "an-endpoint", StringComparison.Ordinal)
-        .Replace("{entry}", "1-1", StringComparison.Ordinal);
->>>>>>> 26fe9cf (Who is connected is told of what happens in chat: realtime as the unmodified client of ACS speaks it, over WebSockets and long polling, tailing the change feed and keeping nothing at rest; signals beside the feed reach the other nodes, sealed)
 
     /// <summary>Path and query of a good request.</summary>
     public string Target(Operation operation, Sample sample)

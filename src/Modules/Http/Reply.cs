@@ -28,13 +28,11 @@ public abstract class Reply
     /// <summary>Text that is sent as it is, with its content type.</summary>
     public virtual (string ContentType, string Text)? Text => null;
 
-<<<<<<< HEAD
     /// <summary>A file that is written piece by piece.</summary>
     public virtual FileBody? FileBody => null;
-=======
+
     /// <summary>What is done with the socket, when the answer is to make one of the connection (RFC 6455).</summary>
     public virtual Func<WebSocket, CancellationToken, Task>? Socket => null;
->>>>>>> 26fe9cf (Who is connected is told of what happens in chat: realtime as the unmodified client of ACS speaks it, over WebSockets and long polling, tailing the change feed and keeping nothing at rest; signals beside the feed reach the other nodes, sealed)
 
     /// <summary>An answer without a body.</summary>
     public static Reply Empty(int status) => new Bodyless(status);
@@ -45,17 +43,15 @@ public abstract class Reply
     /// <summary>Plain text, such as metrics.</summary>
     public static Reply Plain(string contentType, string text) => new PlainText(contentType, text);
 
-<<<<<<< HEAD
     /// <summary>A file, written piece by piece: it need not fit into memory.</summary>
     /// <param name="contentType">Its type.</param>
     /// <param name="name">The name to save it under: ASCII letters, digits, dots and hyphens.</param>
     /// <param name="length">Its length in bytes.</param>
     /// <param name="write">Writes it, and closes what it reads from; called once, or not at all for HEAD.</param>
     public static Reply File(string contentType, string name, long length, Func<Stream, CancellationToken, Task> write) => new FileOf(new FileBody(contentType, name, length, write));
-=======
+
     /// <summary>Takes a WebSocket, and serves it until it ends. A request that asks for none is refused with <see cref="HttpProblems.NoUpgrade"/>.</summary>
     public static Reply Upgrade(Func<WebSocket, CancellationToken, Task> serve) => new Upgraded(serve);
->>>>>>> 26fe9cf (Who is connected is told of what happens in chat: realtime as the unmodified client of ACS speaks it, over WebSockets and long polling, tailing the change feed and keeping nothing at rest; signals beside the feed reach the other nodes, sealed)
 
     /// <summary>A failure.</summary>
     public static Reply Of(Problem problem) => new Failure(problem);
@@ -83,15 +79,14 @@ public abstract class Reply
         public override (string ContentType, string Text)? Text => (contentType, text);
     }
 
-<<<<<<< HEAD
     private sealed class FileOf(FileBody body) : Reply(200)
     {
         public override FileBody? FileBody => body;
-=======
+    }
+
     private sealed class Upgraded(Func<WebSocket, CancellationToken, Task> serve) : Reply(101)
     {
         public override Func<WebSocket, CancellationToken, Task>? Socket => serve;
->>>>>>> 26fe9cf (Who is connected is told of what happens in chat: realtime as the unmodified client of ACS speaks it, over WebSockets and long polling, tailing the change feed and keeping nothing at rest; signals beside the feed reach the other nodes, sealed)
     }
 
     private sealed class Failure(Problem problem) : Reply(problem.Status)

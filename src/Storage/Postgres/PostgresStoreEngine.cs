@@ -29,13 +29,8 @@ internal sealed class PostgresStoreEngine : IStoreEngine
         _tablesByNumber = tables.ToDictionary(table => table.Number);
         Start = start;
         _feed = new PostgresFeed(database, number => _tablesByNumber[number].Kind, start);
-<<<<<<< HEAD
         _committer = new PostgresCommitter(database, _tables, LastPositions, start, clock) { Committed = Tell };
-        _signals = new PostgresSignals(database, () => Woken?.Invoke());
-=======
-        _committer = new PostgresCommitter(database, _tables, LastPositionOf, start, clock) { Committed = Tell };
         _signals = new PostgresSignals(database, () => Woken?.Invoke(), text => Signalled?.Invoke(text));
->>>>>>> 26fe9cf (Who is connected is told of what happens in chat: realtime as the unmodified client of ACS speaks it, over WebSockets and long polling, tailing the change feed and keeping nothing at rest; signals beside the feed reach the other nodes, sealed)
     }
 
     public Action<IReadOnlyList<FeedEntry>>? Changed { get; set; }
