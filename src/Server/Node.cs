@@ -4,6 +4,7 @@ using Domicile.Modules.Administration;
 using Domicile.Modules.Audit;
 using Domicile.Modules.Http;
 using Domicile.Modules.Privacy;
+using Domicile.Modules.Realtime;
 using Domicile.Residency;
 using Domicile.Storage;
 using Domicile.Storage.Engine;
@@ -244,6 +245,7 @@ public sealed partial class Node : IAsyncDisposable
         await AdministrationModule.Prepare(_services, [.. _units.DistinctBy(unit => unit.Options.Geography).Select(unit => unit.Own)], cancel);
         await AuditModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
         PrivacyModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);
+        await RealtimeModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
         var readiness = new Readiness(_clock);
         foreach (var unit in _units)
         {
@@ -267,7 +269,8 @@ public sealed partial class Node : IAsyncDisposable
 
     private async Task Start(CancellationToken cancel)
     {
-        await _host!.Start(cancel);
+        RealtimeModule.Start(_services!, _host!.Stopping);
+        await _host.Start(cancel);
         foreach (var unit in _units)
         {
             unit.Housekeeping.Start();

@@ -4,6 +4,7 @@ using Domicile.Modules.Chat;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
 using Domicile.Modules.Privacy;
+using Domicile.Modules.Realtime;
 using Domicile.Residency;
 using Domicile.Storage;
 
@@ -19,6 +20,7 @@ public static class ProductModules
         new AdministrationModule(),
         new IdentityModule(),
         new ChatModule(),
+        new RealtimeModule(),
         new PrivacyModule(),
     ];
 

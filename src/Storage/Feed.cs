@@ -106,6 +106,9 @@ public sealed class Feed
             : (page.Entries, new FeedPosition(page.End.Epoch, page.Last));
     }
 
+    /// <summary>The position that a reader remembered, or null.</summary>
+    public ValueTask<FeedPosition?> Recall(string reader, CancellationToken cancel) => _engine.Recall(reader, cancel);
+
     /// <summary>Remembers how far a reader has come, durably.</summary>
     public Task Remember(string reader, FeedPosition position, CancellationToken cancel) => _engine.Remember(reader, position, cancel);
 

@@ -18,6 +18,7 @@ public sealed class ScaleUnit : IAsyncDisposable
     private readonly Parts _parts;
     private readonly AuditScribe _scribe;
     private readonly BoundedCache<Guid, Home> _homes = new(8_192);
+    private SignalRelay? _relay;
 
     private ScaleUnit(ScaleUnitOptions options, Catalogue catalogue, Parts parts, TimeProvider clock, ILogger log)
     {
@@ -142,6 +143,7 @@ public sealed class ScaleUnit : IAsyncDisposable
     {
         await Housekeeping.DisposeAsync();
         await _parts.DisposeAsync();
+        _relay?.Dispose();
 
         // Last: whoever still wants a key finds the key store closed, not the keys wiped.
         Keys.Vault.Dispose();
@@ -435,6 +437,10 @@ public sealed class ScaleUnit : IAsyncDisposable
         await EnsureKey(0, SigningKey, cancel);
         await EnsureKey(0, KeyName.OfResource(0), cancel);
         await KnownDefault.Keep(this, cancel);
+        if (Engine.IsShared)
+        {
+            _relay = new SignalRelay(Engine, Ephemeral, await Secret("signals between nodes", cancel));
+        }
     }
 
     /// <summary>

@@ -16,10 +16,11 @@ internal static class NodeScript
     /// <param name="script">The file's name.</param>
     /// <param name="server">The server that the people of the script talk through.</param>
     /// <param name="environment">What the script is to know beyond the connection strings.</param>
+    /// <param name="isBrowser">Whether the script is played with the packages' builds for browsers.</param>
     /// <param name="onPause">Called with its name when the script pauses; it goes on when this is done.</param>
     public static Task<ScriptSummary> Play(
-        string script, ServerProcess server, IReadOnlyDictionary<string, string>? environment = null, Func<string, Task>? onPause = null) =>
-        Play(script, server.CertificateAuthority, server.Europe, server.Resources, environment, onPause);
+        string script, ServerProcess server, IReadOnlyDictionary<string, string>? environment = null, bool isBrowser = false, Func<string, Task>? onPause = null) =>
+        Play(script, server.CertificateAuthority, server.Europe, server.Resources, environment, isBrowser, onPause);
 
     /// <summary>The same against whatever serves some resources.</summary>
     public static async Task<ScriptSummary> Play(
@@ -28,10 +29,11 @@ internal static class NodeScript
         DemoResource here,
         IReadOnlyList<DemoResource> resources,
         IReadOnlyDictionary<string, string>? environment = null,
+        bool isBrowser = false,
         Func<string, Task>? onPause = null)
     {
         ScriptSummary? summary = null;
-        var (_, output) = await Run(Path.Combine(Repository.Scripts, script), authority, here, resources, environment, async (line, reply) =>
+        var (_, output) = await Run(Path.Combine(Repository.Scripts, script), authority, here, resources, environment, isBrowser, async (line, reply) =>
         {
             if (line.StartsWith(Summary, StringComparison.Ordinal))
             {
@@ -50,7 +52,7 @@ internal static class NodeScript
     /// <summary>Runs any script to its end.</summary>
     /// <returns>Its exit code and everything that it printed.</returns>
     public static Task<(int ExitCode, string Output)> Run(string path, ServerProcess server) =>
-        Run(path, server.CertificateAuthority, server.Europe, server.Resources, null, null);
+        Run(path, server.CertificateAuthority, server.Europe, server.Resources, null, isBrowser: false, null);
 
     private static async Task<(int ExitCode, string Output)> Run(
         string path,
@@ -58,10 +60,11 @@ internal static class NodeScript
         DemoResource here,
         IReadOnlyList<DemoResource> resources,
         IReadOnlyDictionary<string, string>? environment,
+        bool isBrowser,
         Func<string, StreamWriter, Task>? onLine)
     {
         await NodePackages.Ready();
-        var start = new ProcessStartInfo("node", [path])
+        var start = new ProcessStartInfo("node", isBrowser ? ["--conditions=browser", "--import", "./browser-globals.mjs", path] : [path])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

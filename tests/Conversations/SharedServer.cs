@@ -31,10 +31,10 @@ public sealed class SharedServer : IAsyncDisposable
     }
 
     /// <summary>What became of a script's scenarios; the first to ask has it played.</summary>
-    internal Task<ScriptSummary> Play(string script, Func<ServerProcess, Task<IReadOnlyDictionary<string, string>>>? environment = null) =>
+    internal Task<ScriptSummary> Play(string script, Func<ServerProcess, Task<IReadOnlyDictionary<string, string>>>? environment = null, bool isBrowser = false) =>
         played.GetOrAdd(script, name => new(() => Task.Run(async () =>
         {
             var running = await Server;
-            return await NodeScript.Play(name, running, environment is null ? null : await environment(running));
+            return await NodeScript.Play(name, running, environment is null ? null : await environment(running), isBrowser);
         }))).Value;
 }

@@ -5,6 +5,7 @@ using Domicile.Modules.Chat;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
 using Domicile.Modules.Privacy;
+using Domicile.Modules.Realtime;
 using Domicile.Residency;
 using Domicile.Server;
 using Microsoft.Extensions.DependencyInjection;
@@ -59,6 +60,15 @@ internal static class Interface
         new("ChatThread_SendTypingNotification", 200, ChatJson.Default.TypingRequest, """{"senderDisplayName":"d"}""") { NeedsNoBody = true },
         new("ChatThread_SendChatReadReceipt", 200, ChatJson.Default.SendReceiptRequest, """{"chatMessageId":"MESSAGE"}"""),
         new("ChatThread_ListChatReadReceipts", 200) { Query = [("maxPageSize", "10"), ("skip", "1")] },
+        new("Realtime_Discover", 200),
+        new("Realtime_Allocate", 200) { Query = [("cor_id", "GUID"), ("con_num", "1767225600000_1"), ("epid", "GUID")], NeedsNoBody = true },
+        new("Realtime_ShakeHands", 200) { Query = [("v", "v4"), ("timeout", "40"), ("auth", "true"), ("epid", "GUID"), ("cor_id", "GUID"), ("t", "1767225600000")] },
+        new("Realtime_OpenSocket", 401) { Query = [("epid", "GUID")] },
+        new("Realtime_Poll", 401) { Query = [("epid", "GUID"), ("t", "1767225600000")] },
+        new("Realtime_PostPackets", 401) { Query = [("epid", "GUID"), ("t", "1767225600000")], NeedsNoBody = true },
+        new("Realtime_Register", 202, RealtimeJson.Default.Registration, """{"registrationId":"GUID"}"""),
+        new("Realtime_Unregister", 202),
+        new("Realtime_Probe", 200),
         new("Administration_MintToken", 201, AdministrationJson.Default.MintTokenRequest, """{"role":"reader","expiresInMinutes":15}"""),
         new("Administration_GetGeography", 200),
         new("Administration_GetInventory", 200),
@@ -212,6 +222,8 @@ internal sealed record Scene(string Thread, string Message, string Member, strin
         .Replace("{messageId}", Message, StringComparison.Ordinal)
         .Replace("{id}", Uri.EscapeDataString(Identity), StringComparison.Ordinal)
         .Replace("{nameOrId}", Resource, StringComparison.Ordinal)
+        .Replace("{sid}", "made-up", StringComparison.Ordinal)
+        .Replace("{registrationId}", "an-endpoint", StringComparison.Ordinal)
         .Replace("{holdId}", Hold, StringComparison.Ordinal)
         .Replace("{entry}", "1-1", StringComparison.Ordinal)
         .Replace("{requestId}", "00000000-0000-4000-8000-000000000000", StringComparison.Ordinal)

@@ -158,6 +158,10 @@ internal sealed class EdgeServer : IResourceDirectory, IUserTokens, IAdministrat
 
     public ValueTask<ServedResource?> FindByPort(int port, CancellationToken cancel) => new(_byPort.GetValueOrDefault(port));
 
+    ValueTask<ServedResource?> IResourceDirectory.FindAgain(ServedResource known, CancellationToken cancel) => new(known);
+
+    ValueTask<Problem?> IUserTokens.CheckAgain(Caller.User user, ServedResource resource, CancellationToken cancel) => default;
+
     public ValueTask<(Caller.User? User, Problem? Problem)> Check(string token, ServedResource resource, CancellationToken cancel) => new(token switch
     {
         "chatter" => (new Caller.User(new SubjectRef(7), "8:acs:r_u", ["chat"]), null),

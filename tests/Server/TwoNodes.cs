@@ -134,7 +134,7 @@ public class TwoNodes : IAsyncLifetime
                 ["FRONT_PORT"] = $"{_port}",
                 ["NODE_OPTIONS"] = $"--require={Path.Combine(Repository.Scripts, "loopback.cjs")}",
             },
-            onPause);
+            onPause: onPause);
 
     private async Task Start(string node)
     {

@@ -4,7 +4,7 @@ namespace Domicile.Tests.Storage;
 
 public sealed class EphemeralTests
 {
-    private static EphemeralSignal Signal(int number) => new(1, "test.typing", number, "someone");
+    private static EphemeralSignal Signal(int number) => new(1, "test.typing", number, "someone"u8.ToArray());
 
     [Fact]
     public async Task Everyone_who_listens_hears_and_nobody_else()

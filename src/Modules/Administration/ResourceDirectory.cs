@@ -56,6 +56,10 @@ internal sealed class ResourceDirectory : IResourceDirectory, IResourceHomes
     public ValueTask<ServedResource?> FindByPort(int port, CancellationToken cancel) =>
         _byPort.TryGet(port, out var known) && IsCurrent(known) ? new(known) : Read(string.Create(CultureInfo.InvariantCulture, $"localhost:{port}"), (_byPort, port), cancel);
 
+    /// <inheritdoc/>
+    public ValueTask<ServedResource?> FindAgain(ServedResource known, CancellationToken cancel) =>
+        _byAuthority.TryGet(known.Authority, out var found) && IsCurrent(found) ? new(found) : Read(known.Authority, (_byAuthority, known.Authority), cancel);
+
     private bool IsCurrent(ServedResource known) => Of(known.Home.Geography).Store.Feed.IsCurrent;
 
     private void Forget()
@@ -73,7 +77,7 @@ internal sealed class ResourceDirectory : IResourceDirectory, IResourceHomes
             if (await geography.Store.Lookup<CommunicationResource>(nameof(CommunicationResource.Authority), ColumnValue.Of(authority), 1, cancel) is [var resource]
                 && await geography.Administration!.Find(resource.Id, cancel) is { } home)
             {
-                var served = new ServedResource(home, [resource.PrimaryKey, resource.SecondaryKey]) { Settings = resource.Settings ?? new ResourceSettings() };
+                var served = new ServedResource(home, [resource.PrimaryKey, resource.SecondaryKey]) { Authority = authority, Settings = resource.Settings ?? new ResourceSettings() };
                 remember.Cache.AddUnlessDropped(remember.Key, served, version);
                 return served;
             }

@@ -23,7 +23,8 @@ public sealed class ChatModule : IModule
         .AddSingleton<ChatMessages>()
         .AddSingleton<ChatParticipants>()
         .AddSingleton<ChatReceipts>()
-        .AddSingleton<ChatEndpoints>();
+        .AddSingleton<ChatEndpoints>()
+        .AddSingleton(provider => new ChatHappenings(provider.GetRequiredService<ChatStore>()));
 
     /// <inheritdoc/>
     public IEnumerable<Operation> Operations(IServiceProvider services) => services.GetRequiredService<ChatEndpoints>().Operations();

@@ -120,8 +120,8 @@ internal sealed class ChatReceipts(ThreadDoor door, ChatStore store, TimeProvide
             return ChatProblems.NoTypingHere(call.Settings.TypingInThreadsUpTo);
         }
 
-        call.Home.Ephemeral.Publish(new EphemeralSignal(
-            call.Home.Resource.Number, "chat.typing", me.Thread.Value, new ChatTyping(me.Person, request?.SenderDisplayName ?? me.DisplayName, clock.GetUtcNow())));
+        ChatSignals.SendTyping(
+            call.Home, me.Thread, new TypingSignal(me.Person.Value, request?.SenderDisplayName ?? me.DisplayName, clock.GetUtcNow().ToUnixTimeMilliseconds()));
         return Reply.Empty(200);
     }
 
@@ -129,9 +129,3 @@ internal sealed class ChatReceipts(ThreadDoor door, ChatStore store, TimeProvide
         participants < ChatLimits.ParticipantsPerThread
         && (await call.Home.Store.Range<ChatParticipant>(thread).Open(cancel)).Count(participant => participant.RemovedOn is null) > participants;
 }
-
-/// <summary>Someone is typing. In memory only.</summary>
-/// <param name="Person">Who.</param>
-/// <param name="DisplayName">Under which name.</param>
-/// <param name="At">When.</param>
-public sealed record ChatTyping(SubjectRef Person, string? DisplayName, DateTimeOffset At);

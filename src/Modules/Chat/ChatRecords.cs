@@ -41,6 +41,16 @@ public sealed record ChatThread
 
     /// <summary>Days after its creation after which it is deleted, 30–90; null for never.</summary>
     public int? DeleteAfterDays { get; init; }
+
+    /// <summary>The row version at which metadata or retention were last changed without the topic; those who are connected are told by it.</summary>
+    public long ExtrasVersion { get; init; }
+
+    /// <summary>When that was.</summary>
+    public DateTimeOffset? ExtrasOn { get; init; }
+
+    /// <summary>Who did it; sealed under the thread alone, and nobody once that person was erased.</summary>
+    [Note("a handle; resolved when shown")]
+    public SubjectRef ExtrasBy { get; init; }
 }
 
 /// <summary>Someone's membership in a thread. It stays when it has ended, because who was removed may read what they could read until then.</summary>

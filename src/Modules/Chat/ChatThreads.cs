@@ -151,6 +151,11 @@ internal sealed class ChatThreads(ThreadDoor door, TimeProvider clock)
             }
 
             var changed = patch.Apply(thread);
+            if (patch.Topic is null)
+            {
+                changed = changed with { ExtrasVersion = thread.Version + 1, ExtrasOn = clock.GetUtcNow(), ExtrasBy = me.Person };
+            }
+
             if (ChatLimits.IsTooLarge(changed.Metadata!))
             {
                 return ChatProblems.MetadataTooLarge;
@@ -183,10 +188,19 @@ internal sealed class ChatThreads(ThreadDoor door, TimeProvider clock)
             return problem!;
         }
 
+        // Read before it is gone: afterwards nothing of it opens, and who was in it is to be told.
+        var members = (await call.Home.Store.Range<ChatParticipant>(me.Thread).Open(cancel)).Where(member => member.RemovedOn is null).Select(member => member.Person.Value).ToList();
         var outcome = await call.Home.Store.Commit(
             b => b.Lock(me.Thread, ChatProblems.NoThread).Require<ChatParticipant>([me.Thread, me.Person], ChatProblems.NoLongerIn).Delete<ChatThread>([me.Thread], ChatProblems.NoThread),
             cancel);
-        return outcome.Refused is { } refused ? refused : Reply.Empty(204);
+        if (outcome.Refused is { } refused)
+        {
+            return refused;
+        }
+
+        ChatSignals.SendDeleted(
+            call.Home, me.Thread, new DeletedSignal(call.Route("threadId"), me.Person.Value, me.DisplayName, clock.GetUtcNow().ToUnixTimeMilliseconds(), members));
+        return Reply.Empty(204);
     }
 
     private static async ValueTask<Reply> Reply201(Call call, ChatThread thread, List<ChatErrorModel> invalid, CancellationToken cancel)

@@ -30,6 +30,9 @@ public sealed class Call(HttpContext http, Geography geography, ServedResource? 
 
     private Guid? ResourceId => resource?.Home.ResourceId;
 
+    /// <summary>The resource that the request is for, for whoever serves its user for longer than this request.</summary>
+    public ServedResource Served => Resource;
+
     private ServedResource Resource => resource ?? throw new InvalidOperationException("An operation of the administration origin is for no resource.");
 
     /// <summary>Who is calling.</summary>
@@ -49,6 +52,9 @@ public sealed class Call(HttpContext http, Geography geography, ServedResource? 
 
     /// <summary>The client's network address, as the front tells it where there is one. Personal data: it is stored sealed or not at all, and never logged.</summary>
     public IPAddress? RemoteAddress => http.Connection.RemoteIpAddress;
+
+    /// <summary>Whether the request asks to make a WebSocket of its connection.</summary>
+    public bool IsUpgrade => http.WebSockets.IsWebSocketRequest;
 
     /// <summary>The user who is calling. Only operations with <see cref="Access.User"/> may ask.</summary>
     public Caller.User User => (Caller.User)Caller;

@@ -20,7 +20,11 @@ public abstract record Caller
     /// <param name="Subject">The person's handle.</param>
     /// <param name="RawId">The communication user id, <c>8:acs:{resource}_{guid}</c>. Personal data: never log it.</param>
     /// <param name="Scopes">What the token is good for.</param>
-    public sealed record User(SubjectRef Subject, string RawId, IReadOnlyList<string> Scopes) : Caller;
+    public sealed record User(SubjectRef Subject, string RawId, IReadOnlyList<string> Scopes) : Caller
+    {
+        /// <summary>What remains of the token when the token itself is put away: enough to check it again.</summary>
+        public TokenPass Pass { get; init; } = TokenPass.None;
+    }
 
     /// <summary>An administrator with a short-lived token.</summary>
     /// <param name="Role">One of <c>owner</c>, <c>operator</c>, <c>privacy</c>, <c>reader</c>.</param>

@@ -11,6 +11,9 @@ public interface IResourceDirectory
 
     /// <summary>The resource whose own port on loopback this is (development mode only).</summary>
     ValueTask<ServedResource?> FindByPort(int port, CancellationToken cancel);
+
+    /// <summary>A resource that was found before, as it is now; null when it is gone.</summary>
+    ValueTask<ServedResource?> FindAgain(ServedResource known, CancellationToken cancel);
 }
 
 /// <summary>A resource as the pipeline needs it.</summary>
@@ -21,6 +24,9 @@ public sealed record ServedResource(Home Home, IReadOnlyList<byte[]> AccessKeys)
     /// <summary>The fingerprints of the keys, in the same order: what tokens remember of the key with which they were issued.</summary>
     public IReadOnlyList<string> KeyFingerprints { get; } = [.. AccessKeys.Select(key => AccessKey.Fingerprint(key))];
 
+    /// <summary>Host, with the port unless it is 443.</summary>
+    public string Authority { get; init; } = "";
+
     /// <summary>What the customer chose for it.</summary>
     public ResourceSettings Settings { get; init; } = new();
 }
@@ -30,6 +36,9 @@ public interface IUserTokens
 {
     /// <summary>The caller, or the problem (401) that the token has.</summary>
     ValueTask<(Caller.User? User, Problem? Problem)> Check(string token, ServedResource resource, CancellationToken cancel);
+
+    /// <summary>Checks again whether a token of which only the pass was kept is still good: the problem (401) that it has by now, or null.</summary>
+    ValueTask<Problem?> CheckAgain(Caller.User user, ServedResource resource, CancellationToken cancel);
 }
 
 /// <summary>Checks what is presented on the administration origin.</summary>

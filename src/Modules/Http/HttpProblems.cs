@@ -23,6 +23,9 @@ public static class HttpProblems
     public static Problem UnreadableBody(long? line, long? position) =>
         new("/problems/http/unreadable-body", 400, $"The body is not valid JSON of the expected shape (line {line + 1}, byte {position + 1}).") { Code = "InvalidRequestBody" };
 
+    /// <summary>The path is for WebSockets.</summary>
+    public static readonly Problem NoUpgrade = new("/problems/http/no-upgrade", 400, "This path takes a WebSocket (RFC 6455, or RFC 8441 over HTTP/2), and the request asks for none.");
+
     /// <summary>No such path, or not with this method.</summary>
     public static readonly Problem NoSuchOperation = new("/problems/http/no-such-operation", 404, "There is nothing at this path.");
 

@@ -16,6 +16,9 @@ public sealed record Operation(string Method, string Path, string Name, Access A
     /// <summary>The largest request body in bytes. A longer one is refused with 413 before it is read whole.</summary>
     public int BodyLimit { get; init; } = 64 * 1024;
 
+    /// <summary>Whether the operation makes a WebSocket of the connection. Over HTTP/2 that is a CONNECT (RFC 8441).</summary>
+    public bool IsUpgrade { get; init; }
+
     /// <summary>How failures are rendered.</summary>
     public ErrorShape Errors { get; init; } = ErrorShape.Acs;
 
@@ -60,11 +63,19 @@ public sealed record Access
     /// <summary>Any one of these scopes of a user token opens the operation.</summary>
     public IReadOnlyList<string> Scopes { get; init; } = [];
 
+    /// <summary>Whether a user's token may come in <c>X-Skypetoken</c>, without a scheme, in place of <c>Authorization</c>.</summary>
+    public bool TakesSkypetoken { get; init; }
+
     /// <summary>Any one of these roles opens the operation.</summary>
     public IReadOnlyList<string> Roles { get; init; } = [];
 
     /// <summary>Anyone, without a credential: keys for checking tokens, health.</summary>
     public static Access Open { get; } = new() { Kind = AccessKind.Open };
+
+    /// <summary>
+    /// A user, as <see cref="User"/>; the token may also come bare in <c>X-Skypetoken</c>, where the realtime clients send it.
+    /// </summary>
+    public static Access Realtime(params string[] scopes) => new() { Kind = AccessKind.User, Scopes = scopes, TakesSkypetoken = true };
 
     /// <summary>The customer's application, by access key (HMAC) or an Entra token.</summary>
     public static Access Application { get; } = new() { Kind = AccessKind.Application };

@@ -1,3 +1,4 @@
+using System.Net.WebSockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Domicile.Residency;
@@ -30,6 +31,9 @@ public abstract class Reply
     /// <summary>A file that is written piece by piece.</summary>
     public virtual FileBody? FileBody => null;
 
+    /// <summary>What is done with the socket, when the answer is to make one of the connection (RFC 6455).</summary>
+    public virtual Func<WebSocket, CancellationToken, Task>? Socket => null;
+
     /// <summary>An answer without a body.</summary>
     public static Reply Empty(int status) => new Bodyless(status);
 
@@ -45,6 +49,9 @@ public abstract class Reply
     /// <param name="length">Its length in bytes.</param>
     /// <param name="write">Writes it, and closes what it reads from; called once, or not at all for HEAD.</param>
     public static Reply File(string contentType, string name, long length, Func<Stream, CancellationToken, Task> write) => new FileOf(new FileBody(contentType, name, length, write));
+
+    /// <summary>Takes a WebSocket, and serves it until it ends. A request that asks for none is refused with <see cref="HttpProblems.NoUpgrade"/>.</summary>
+    public static Reply Upgrade(Func<WebSocket, CancellationToken, Task> serve) => new Upgraded(serve);
 
     /// <summary>A failure.</summary>
     public static Reply Of(Problem problem) => new Failure(problem);
@@ -75,6 +82,11 @@ public abstract class Reply
     private sealed class FileOf(FileBody body) : Reply(200)
     {
         public override FileBody? FileBody => body;
+    }
+
+    private sealed class Upgraded(Func<WebSocket, CancellationToken, Task> serve) : Reply(101)
+    {
+        public override Func<WebSocket, CancellationToken, Task>? Socket => serve;
     }
 
     private sealed class Failure(Problem problem) : Reply(problem.Status)

@@ -63,17 +63,22 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
             return (null, IdentityProblems.InvalidToken);
         }
 
-        if (found.Expires <= clock.GetUtcNow())
+        return await CheckAgain(found.User, resource, cancel) is { } problem ? (null, problem) : (found.User, null);
+    }
+
+    /// <inheritdoc/>
+    [System.Runtime.CompilerServices.AsyncMethodBuilder(typeof(System.Runtime.CompilerServices.PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<Problem?> CheckAgain(Caller.User user, ServedResource resource, CancellationToken cancel)
+    {
+        var pass = user.Pass;
+        if (pass.Expires <= clock.GetUtcNow())
         {
-            return (null, IdentityProblems.ExpiredToken);
+            return IdentityProblems.ExpiredToken;
         }
 
-        if (!resource.KeyFingerprints.Contains(found.KeyFingerprint) || await Revocations(home, found.User.Subject, cancel) != found.Revocations)
-        {
-            return (null, IdentityProblems.RevokedToken);
-        }
-
-        return (found.User, null);
+        return resource.KeyFingerprints.Contains(pass.KeyFingerprint) && await Revocations(resource.Home, user.Subject, cancel) == pass.Revocations
+            ? null
+            : IdentityProblems.RevokedToken;
     }
 
     private async ValueTask<CheckedToken?> CheckSignature(string token, Home home, CancellationToken cancel)
@@ -89,12 +94,12 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
 
         // A person who was erased is not found any more; the token was good once, so it is said to be revoked.
         return new CheckedToken(
-            new Caller.User(subject ?? SubjectRef.None, rawId, claims.AcsScope.Split(',')),
+            new Caller.User(subject ?? SubjectRef.None, rawId, claims.AcsScope.Split(','))
+            {
+                Pass = new TokenPass(DateTimeOffset.FromUnixTimeSeconds(claims.Exp), claims.Rev, claims.Key),
+            },
             home.Geography,
-            home.ResourceId,
-            DateTimeOffset.FromUnixTimeSeconds(claims.Exp),
-            claims.Rev,
-            claims.Key);
+            home.ResourceId);
     }
 
     /// <returns>How often the user's tokens were revoked; −1 when there is no such user.</returns>
@@ -152,8 +157,7 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
         return await signer.Value.WaitAsync(cancel);
     }
 
-    private sealed record CheckedToken(
-        Caller.User User, Geography Geography, Guid Resource, DateTimeOffset Expires, long Revocations, string KeyFingerprint);
+    private sealed record CheckedToken(Caller.User User, Geography Geography, Guid Resource);
 
     /// <summary>The SHA-256 of a token, cut to 128 bits: what is remembered of it in place of the token itself.</summary>
     private readonly record struct TokenHash(UInt128 Value)

@@ -51,7 +51,8 @@ internal sealed class CallerCheck(AccessKeySignature signature, IUserTokens user
     private async ValueTask<(Caller? Caller, Problem? Problem)> CheckUser(HttpContext context, Access access, ServedResource resource, CancellationToken cancel)
     {
         var headers = context.Request.Headers;
-        if (Presented(headers, BearerScheme) is not { } token)
+        var bare = access.TakesSkypetoken && headers["X-Skypetoken"] is [{ Length: > 0 } only] ? only : null;
+        if ((bare ?? Presented(headers, BearerScheme)) is not { } token)
         {
             return (null, AccessKeySignature.IsPresented(headers) ? HttpProblems.KeyInsteadOfUserToken : HttpProblems.NoUserToken);
         }

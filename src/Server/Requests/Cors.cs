@@ -16,7 +16,7 @@ internal static class Cors
         + "repeatability-first-sent, x-skypetoken, x-ms-migration, traceparent, tracestate";
 
     private const string ExposedHeaders =
-        "x-ms-request-id, x-ms-client-request-id, x-ms-error-code, retry-after, operation-location, location";
+        "x-ms-request-id, x-ms-client-request-id, x-ms-error-code, retry-after, operation-location, location, www-authenticate, x-trouter-skypetoken-deprecated, ms-cv";
 
     // Browsers cap it themselves, Chromium at two hours.
     private const string MaxAgeSeconds = "7200";

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Net.WebSockets;
 using System.Runtime.CompilerServices;
 using Domicile.Modules.Http;
 using Domicile.Residency;
@@ -69,7 +70,7 @@ internal sealed partial class OperationEndpoint
             try
             {
                 status = reply.Status;
-                await Write(context, reply, cancel);
+                await (reply.Socket is { } serve ? Upgrade(context, serve) : Write(context, reply, cancel));
             }
             catch (Exception fault) when (!cancel.IsCancellationRequested && !context.Response.HasStarted)
             {
@@ -157,6 +158,11 @@ internal sealed partial class OperationEndpoint
         }
 
         var reply = await _operation.Handler(call, cancel);
+        if (reply.Socket is not null && !context.WebSockets.IsWebSocketRequest)
+        {
+            return (HttpProblems.NoUpgrade, body);
+        }
+
         return (reply.Problem is { } problem ? Denied(place, problem, reply) : reply, body);
     }
 
@@ -169,6 +175,12 @@ internal sealed partial class OperationEndpoint
         }
 
         return reply ?? problem;
+    }
+
+    private static async ValueTask Upgrade(HttpContext context, Func<WebSocket, CancellationToken, Task> serve)
+    {
+        using var socket = await context.WebSockets.AcceptWebSocketAsync();
+        await serve(socket, context.RequestAborted);
     }
 
     private ValueTask Write(HttpContext context, Reply reply, CancellationToken cancel)

@@ -37,6 +37,9 @@ internal sealed partial class Pipeline
         requests.Use(RequestIds.Give);
         requests.Use(Cors.Answer);
         requests.Use(OneLeadingSlash);
+
+        // The protocol above has its own signs of life; a ping of the transport would cost each idle socket a timer.
+        requests.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
         requests.MapWhen(PlaceFinder.IsAdministration, administration => UseOperations(administration, Origin.Administration));
         UseOperations(requests, Origin.Resource);
     }
@@ -60,7 +63,9 @@ internal sealed partial class Pipeline
 
     private static void Map(IEndpointRouteBuilder routes, Operation operation, OperationEndpoint endpoint)
     {
-        string[] methods = operation.Method == HttpMethods.Get ? [HttpMethods.Get, HttpMethods.Head] : [operation.Method];
+        string[] methods = operation.IsUpgrade ? [HttpMethods.Get, HttpMethods.Connect]
+            : operation.Method == HttpMethods.Get ? [HttpMethods.Get, HttpMethods.Head]
+            : [operation.Method];
         routes.MapMethods(RoutePatternFactory.Parse(operation.Path).RawText!, methods, endpoint.Answer).WithMetadata(operation).WithDisplayName(operation.Name);
     }
 

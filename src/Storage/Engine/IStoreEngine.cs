@@ -12,6 +12,9 @@ internal interface IStoreEngine : IBlobRows, IAsyncDisposable
     /// <summary>Called when something may have changed elsewhere: it only wakes, and may call for nothing.</summary>
     Action? Woken { get; set; }
 
+    /// <summary>Given what other nodes sent by <see cref="Signal"/>, and what this one did.</summary>
+    Action<string>? Signalled { get; set; }
+
     /// <summary>Whether other processes may work on the same store at the same time.</summary>
     bool IsShared { get; }
 
@@ -132,6 +135,10 @@ internal interface IStoreEngine : IBlobRows, IAsyncDisposable
     /// </summary>
     /// <returns>Whether this node has it until the time is over.</returns>
     ValueTask<bool> Lease(string work, TimeSpan duration, CancellationToken cancel);
+
+    /// <summary>Sends a sealed text to every node that listens now. It is kept nowhere, and may be lost.</summary>
+    /// <param name="text">ASCII, fewer than 8,000 characters.</param>
+    void Signal(string text);
 
     /// <summary>Gives back what this node holds, so that another need not wait for the time to pass.</summary>
     Task Release(CancellationToken cancel);

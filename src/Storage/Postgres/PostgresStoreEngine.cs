@@ -34,12 +34,14 @@ internal sealed class PostgresStoreEngine : IStoreEngine
         Start = start;
         _feed = new PostgresFeed(database, number => _tablesByNumber[number].Kind, start);
         _committer = new PostgresCommitter(database, _tables, PositionsOf, start, clock) { Committed = Tell };
-        _signals = new PostgresSignals(database, () => Woken?.Invoke());
+        _signals = new PostgresSignals(database, () => Woken?.Invoke(), text => Signalled?.Invoke(text));
     }
 
     public Action<IReadOnlyList<FeedEntry>>? Changed { get; set; }
 
     public Action? Woken { get; set; }
+
+    public Action<string>? Signalled { get; set; }
 
     public bool IsShared => true;
 
@@ -75,6 +77,8 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             throw;
         }
     }
+
+    public void Signal(string text) => _signals.Tell(text);
 
     public async Task<EngineOutcome> Commit(Plan plan, CancellationToken cancel)
     {

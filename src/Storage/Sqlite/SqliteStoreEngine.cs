@@ -69,7 +69,14 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     public Action? Woken { get; set; }
 
+    public Action<string>? Signalled { get; set; }
+
     public bool IsShared => false;
+
+    /// <summary>There are no others to tell.</summary>
+    public void Signal(string text)
+    {
+    }
 
     public Task<EngineOutcome> Commit(Plan plan, CancellationToken cancel)
     {
