@@ -36,6 +36,12 @@ internal static class AdminRoles
     /// <summary><c>subject</c>: what is kept about people.</summary>
     public const string ForSubjects = Privacy;
 
+    /// <summary><c>import</c>, <c>export</c>: everything is read, in the end at least to compare.</summary>
+    public const string ForTransfer = Owner;
+
+    /// <summary><c>test</c>.</summary>
+    public const string ForTests = Operator;
+
     /// <summary><c>audit export</c>: who did what.</summary>
     public const string ForAudit = Privacy;
 }

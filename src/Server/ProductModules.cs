@@ -4,6 +4,8 @@ using Domicile.Modules.Chat;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
 using Domicile.Modules.Privacy;
+using Domicile.Modules.Testing;
+using Domicile.Modules.Transfer;
 using Domicile.Residency;
 using Domicile.Storage;
 
@@ -20,6 +22,8 @@ public static class ProductModules
         new IdentityModule(),
         new ChatModule(),
         new PrivacyModule(),
+        new TransferModule(),
+        new TestingModule(),
     ];
 
     /// <summary>Everything that leaves a process of the server: what answers, stores and logs carry, and what modules send.</summary>
