@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Domicile.Modules.Chat;
 using Domicile.Residency;
-using Domicile.Storage;
 
 namespace Domicile.Bench.InProcess;
 

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
@@ -14,11 +16,14 @@ internal sealed class AdminClient : IDisposable
     /// <summary>A token for one command lives no longer than a command can.</summary>
     private const int TokenMinutes = 15;
 
-    /// <summary>No answer of the API is larger; the inventory is the largest.</summary>
-    private const int LargestAnswerBytes = 16 * 1024 * 1024;
+    /// <summary>No answer of the API is larger; a page of exported messages is the largest.</summary>
+    private const int LargestAnswerBytes = 64 * 1024 * 1024;
 
     /// <summary>At the server's 100 or more a page, ten million entries: beyond it the list is not one for a terminal.</summary>
     private const int MostPages = 100_000;
+
+    /// <summary>A token is minted anew so long before its end.</summary>
+    private static readonly TimeSpan Renewal = TimeSpan.FromMinutes(2);
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -26,7 +31,8 @@ internal sealed class AdminClient : IDisposable
     private readonly HttpClient atResources;
     private readonly AdminCredential credential;
     private readonly DataDirectory directory;
-    private readonly Dictionary<string, TokenReply> tokens = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, TokenReply> tokens = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim minting = new(1, 1);
 
     /// <summary>A client of one geography.</summary>
     /// <param name="geography">Its name and origin.</param>
@@ -128,6 +134,15 @@ internal sealed class AdminClient : IDisposable
         string role, string path, JsonTypeInfo<TBody> bodyType, TBody body, JsonTypeInfo<TReply> replyType, CancellationToken cancel) =>
         Change(HttpMethod.Post, role, path, bodyType, body, replyType, cancel);
 
+    /// <summary>Sends something that is answered without a body.</summary>
+    public async Task Post<TBody>(string role, string path, JsonTypeInfo<TBody> bodyType, TBody body, CancellationToken cancel)
+    {
+        using var request = Request(HttpMethod.Post, path, bodyType, body);
+        await Authorize(request, role, cancel);
+        using var response = await Send(request, cancel);
+        await Check(response, cancel);
+    }
+
     /// <summary>Changes something and reads what it is now.</summary>
     public Task<TReply> Patch<TBody, TReply>(
         string role, string path, JsonTypeInfo<TBody> bodyType, TBody body, JsonTypeInfo<TReply> replyType, CancellationToken cancel) =>
@@ -176,6 +191,7 @@ internal sealed class AdminClient : IDisposable
     {
         http.Dispose();
         atResources.Dispose();
+        minting.Dispose();
     }
 
     private static SocketsHttpHandler Handler(X509Certificate2Collection? authorities)
@@ -219,14 +235,29 @@ internal sealed class AdminClient : IDisposable
 
     private async Task Authorize(HttpRequestMessage request, string role, CancellationToken cancel)
     {
-        if (!tokens.TryGetValue(role, out var token))
+        if (!IsGood(role, out var token))
         {
-            token = await Mint(role, TokenMinutes, cancel);
-            tokens[role] = token;
+            await minting.WaitAsync(cancel);
+            try
+            {
+                if (!IsGood(role, out token))
+                {
+                    token = await Mint(role, TokenMinutes, cancel);
+                    tokens[role] = token;
+                }
+            }
+            finally
+            {
+                minting.Release();
+            }
         }
 
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.Token);
     }
+
+    /// <summary>A command can last longer than its token.</summary>
+    private bool IsGood(string role, [NotNullWhen(true)] out TokenReply? token) =>
+        tokens.TryGetValue(role, out token) && token.ExpiresOn - TimeProvider.System.GetUtcNow() > Renewal;
 
     /// <summary>To the administration origin; what names another address is at the origin of a resource, as the server told it.</summary>
     private async Task<HttpResponseMessage> Send(HttpRequestMessage request, CancellationToken cancel, HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead)
@@ -241,7 +272,7 @@ internal sealed class AdminClient : IDisposable
         }
         catch (TaskCanceledException) when (!cancel.IsCancellationRequested)
         {
-            throw new CommandFailure($"The server at {Origin.Authority} ({Geography}) did not answer within {Patience.TotalSeconds} seconds. Is it stopping, or its disk full? See its output.");
+            throw new CommandFailure($"The server at {Origin.Authority} ({Geography}) did not answer within {Patience.TotalSeconds} seconds. Is it stopping, or its disk full? See its output.") { IsTransient = true };
         }
     }
 
@@ -263,11 +294,12 @@ internal sealed class AdminClient : IDisposable
     private CommandFailure Explain(HttpRequestException failure) => failure.HttpRequestError switch
     {
         HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError => new CommandFailure(
-            $"No server answers at {Origin.Authority} ({Geography}). Start it: {directory.ServeCommand}"),
+            $"No server answers at {Origin.Authority} ({Geography}). Start it: {directory.ServeCommand}")
+        { IsTransient = true },
         HttpRequestError.SecureConnectionError => new CommandFailure(
             $"The certificate at {Origin.Authority} ({Geography}) is not one that this command trusts: either another program listens there, or the server runs on another data directory. See: {directory.DoctorCommand}"),
         HttpRequestError.ConfigurationLimitExceeded => new CommandFailure($"The answer of {Origin.Authority} is larger than {LargestAnswerBytes / 1024 / 1024} MiB and was not read."),
-        _ => new CommandFailure($"The connection to {Origin.Authority} ({Geography}) broke off: {failure.Message}"),
+        _ => new CommandFailure($"The connection to {Origin.Authority} ({Geography}) broke off: {failure.Message}") { IsTransient = true },
     };
 
     private async Task<T> Read<T>(HttpResponseMessage response, JsonTypeInfo<T> type, CancellationToken cancel)
@@ -309,7 +341,10 @@ internal sealed class AdminClient : IDisposable
         var said = string.Join(' ', sentences.Where(sentence => !string.IsNullOrWhiteSpace(sentence)));
         throw new CommandFailure(said.Length > 0
             ? Table.Clean(said)
-            : $"The server at {Origin.Authority} ({Geography}) answered {(int)response.StatusCode} to {Described(response)}.");
+            : $"The server at {Origin.Authority} ({Geography}) answered {(int)response.StatusCode} to {Described(response)}.")
+        {
+            IsTransient = response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests,
+        };
     }
 
     private static string Described(HttpResponseMessage response) =>

@@ -73,6 +73,15 @@ internal sealed record HoldRequest(string Covers, string? Name, string Reason, D
 internal sealed record HoldReply(
     string Id, string Covers, string Reason, DateTimeOffset PlacedOn, DateTimeOffset ReviewOn, bool IsDue, string? Name = null, string? PlacedByRole = null, string? PlacedWith = null);
 
+/// <summary>Turns the clock of a development server.</summary>
+internal sealed record TurnClockRequest(double ForwardSeconds);
+
+/// <summary>Empties a resource of a development server, or every one.</summary>
+internal sealed record ResetRequest(string? Resource);
+
+/// <summary>Something that shall go wrong on a development server.</summary>
+internal sealed record FaultRequest(string Operation, string Kind, Guid? Resource, double? RetryAfterSeconds, int? LatencyMs, int? Times, int? PercentOfRequests);
+
 /// <summary>One page of a list.</summary>
 internal sealed record Page<T>(IReadOnlyList<T> Value, string? NextLink = null);
 
@@ -187,6 +196,9 @@ internal sealed record BackupReply(string Directory, string Database, DateTimeOf
 [JsonSerializable(typeof(Page<HoldReply>))]
 [JsonSerializable(typeof(ResourceSettings))]
 [JsonSerializable(typeof(ProblemReply))]
+[JsonSerializable(typeof(TurnClockRequest))]
+[JsonSerializable(typeof(FaultRequest))]
+[JsonSerializable(typeof(ResetRequest))]
 [JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(IReadOnlyList<GeographyInventory>))]
 [JsonSerializable(typeof(AuditLogReply))]

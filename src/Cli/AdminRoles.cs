@@ -39,6 +39,12 @@ internal static class AdminRoles
     /// <summary><c>retention set</c>: how long what is kept.</summary>
     public const string ForRules = Privacy;
 
+    /// <summary><c>import</c>, <c>export</c>: everything is read, in the end at least to compare.</summary>
+    public const string ForTransfer = Owner;
+
+    /// <summary><c>test</c>.</summary>
+    public const string ForTests = Operator;
+
     /// <summary><c>audit export</c>: who did what.</summary>
     public const string ForAudit = Privacy;
 }

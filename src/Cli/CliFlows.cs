@@ -1,4 +1,5 @@
 using Domicile.Cli.Doctor;
+using Domicile.Cli.Transfer;
 using Domicile.Residency;
 
 namespace Domicile.Cli;
@@ -15,6 +16,12 @@ internal static class CliFlows
             "the administration origins in admin.json, at the address that stands there; without one the name is looked up",
             "whoever types the command")
         { Crosses = Crossing.Machine, IsByDefault = true, Through = [typeof(AdminClient)] },
+        new(
+            "reads of an import from ACS",
+            "ids of users, signed with the access key that was given, and tokens that the source issued for them; what the source answers comes in",
+            "the endpoint of the connection string that was given, over TLS; its name is looked up",
+            "whoever types the command")
+        { Crosses = Crossing.Machine, IsByDefault = false, Through = [typeof(AcsClient)] },
         new("looks of doctor", "nothing; a port is tried and a program of the system asked", "ports of the machine itself, and its own programs", "whoever types doctor")
         { Crosses = Crossing.Process, IsByDefault = true, Through = [typeof(Listener), typeof(Machine)] },
     ];

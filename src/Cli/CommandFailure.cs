@@ -12,6 +12,9 @@ internal sealed class CommandFailure : Exception
     public CommandFailure(string message, int exitCode = Cli.ExitCode.Failure)
         : base(message) => ExitCode = exitCode;
 
+    /// <summary>Whether the same may succeed a little later: the server was busy, or did not answer.</summary>
+    public bool IsTransient { get; init; }
+
     /// <summary>What the process ends with.</summary>
     public int ExitCode { get; }
 

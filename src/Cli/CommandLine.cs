@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using Domicile.Cli.Transfer;
 
 namespace Domicile.Cli;
 
@@ -69,6 +70,9 @@ internal static class CommandLine
             StoreCommands.Describe(options, terminal),
             BackupCommands.Backup(options, terminal),
             BackupCommands.Restore(options, terminal),
+            TransferCommands.Import(options, terminal),
+            TransferCommands.Export(options, terminal),
+            TestCommands.Describe(options, terminal),
             DoctorCommand.Describe(options, terminal),
             CompletionCommand.Describe(terminal),
         };

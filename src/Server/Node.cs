@@ -5,6 +5,7 @@ using Domicile.Modules.Audit;
 using Domicile.Modules.Http;
 using Domicile.Modules.Privacy;
 using Domicile.Modules.Realtime;
+using Domicile.Modules.Testing;
 using Domicile.Residency;
 using Domicile.Storage;
 using Domicile.Storage.Engine;
@@ -53,13 +54,20 @@ public sealed partial class Node : IAsyncDisposable
         {
             var node = request.ConfigurationFile is { } file
                 ? await StartProduction(OptionsReader.Read(file, Variables()), output, TimeProvider.System, loggers, cancel)
-                : await StartDevelopment(request, output, TimeProvider.System, loggers, cancel);
+                : await StartDevelopment(request, output, new TurnableClock(TimeProvider.System), loggers, cancel);
             await node._host!.RunUntilStopped(cancel);
             await node.Close(loggers.CreateLogger<Node>());
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             // Told to stop while it was starting: what was opened is closed again.
+        }
+        finally
+        {
+            if (request.IsEphemeral)
+            {
+                ThrowAway(request.DataDirectory!, loggers.CreateLogger<Node>());
+            }
         }
 
         return 0;
@@ -117,10 +125,11 @@ public sealed partial class Node : IAsyncDisposable
         try
         {
             // What can refuse the start comes before what changes anything: files read, stores opened, ports taken; then records and files are written.
-            var ports = Guarded(directory, () => DevelopmentPorts.Open(directory, basePort, DevelopmentGeographies.Length));
+            var geographies = request.Geographies ?? DevelopmentGeographies;
+            var ports = Guarded(directory, () => DevelopmentPorts.Open(directory, basePort, geographies.Count));
             node._credential = Guarded(directory, () => NodeFiles.Credential(directory));
             MakeDirectory(directory);
-            await node.OpenUnits(DevelopmentUnits(directory, request.PostgresFile), cancel);
+            await node.OpenUnits(DevelopmentUnits(directory, request.PostgresFile, geographies), cancel);
             var certificate = Guarded(directory, () => DevelopmentAuthority.Open(directory, clock));
             node._certificates = ServerCertificates.ForDevelopment(certificate, loggers.CreateLogger<ServerCertificates>());
             var parts = await node.Compose(ports, isDevelopment: true, cancel);
@@ -135,7 +144,15 @@ public sealed partial class Node : IAsyncDisposable
             // Last, so that whoever finds the file finds a server that answers and that hears a signal.
             node._connectionStrings = new ConnectionStringsFile(directory, [.. node._units.Select(unit => unit.Own)], loggers.CreateLogger<ConnectionStringsFile>());
             var connectionStrings = await node._connectionStrings.Start(cancel);
-            await Banner.WriteDevelopment(output, directory, certificate, connectionStrings);
+            if (request.IsEphemeral)
+            {
+                await ReadyLine.Write(output, request.ReadyFile, await node.Ready(certificate, connectionStrings, origins, cancel));
+            }
+            else
+            {
+                await Banner.WriteDevelopment(output, directory, certificate, connectionStrings);
+            }
+
             return node;
         }
         catch
@@ -169,10 +186,34 @@ public sealed partial class Node : IAsyncDisposable
         }
     }
 
-    internal static IEnumerable<ScaleUnitOptions> DevelopmentUnits(string directory, string? postgresFile)
+    private async Task<ReadyServer> Ready(
+        DevelopmentCertificate certificate, IReadOnlyList<ConnectionStringEntry> resources, IReadOnlyList<AdminOrigin> origins, CancellationToken cancel)
+    {
+        var administration = new List<ReadyAdministration>();
+        foreach (var (unit, origin) in _units.Zip(origins))
+        {
+            administration.Add(new ReadyAdministration(origin.Name, origin.Endpoint, await AdministrationModule.MintForOwner(_services!, unit.Own, cancel)));
+        }
+
+        return new ReadyServer(Environment.ProcessId, _directory, certificate.AuthorityPath, resources, administration);
+    }
+
+    private static void ThrowAway(string directory, ILogger log)
+    {
+        try
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            LogLeft(log, directory, failed.Message);
+        }
+    }
+
+    internal static IEnumerable<ScaleUnitOptions> DevelopmentUnits(string directory, string? postgresFile, IReadOnlyList<string>? geographies = null)
     {
         var postgres = postgresFile is null ? null : PostgresOptions.ReadFile(postgresFile);
-        return DevelopmentGeographies.Select(Geography.Parse).Select(geography => new ScaleUnitOptions(geography, Path.Combine(directory, geography.Slug))
+        return (geographies ?? DevelopmentGeographies).Select(Geography.Parse).Select(geography => new ScaleUnitOptions(geography, Path.Combine(directory, geography.Slug))
         {
             Postgres = postgres is null ? null : PostgresOptions.ForDevelopment(postgres, geography, Path.Combine(directory, geography.Slug)),
         });
@@ -260,6 +301,7 @@ public sealed partial class Node : IAsyncDisposable
             UserTokens = _services.GetRequiredService<IUserTokens>(),
             AdministratorTokens = _services.GetRequiredService<IAdministratorTokens>(),
             Refusals = _services.GetRequiredService<IRefusals>(),
+            Tests = isDevelopment ? _services.GetRequiredService<TestBench>() : null,
             Certificates = _certificates!,
             IsDevelopment = isDevelopment,
             Clock = _clock,
@@ -348,4 +390,7 @@ public sealed partial class Node : IAsyncDisposable
 
     [LoggerMessage(1302, LogLevel.Warning, "The server ends while {Part} is still open after {Seconds} s: everything acknowledged is durable, and the next start does what is left")]
     private static partial void LogStillOpen(ILogger log, string part, double seconds);
+
+    [LoggerMessage(1303, LogLevel.Warning, "The throw-away directory {Directory} could not be removed: {Reason}")]
+    private static partial void LogLeft(ILogger log, string directory, string reason);
 }

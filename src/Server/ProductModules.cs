@@ -5,6 +5,8 @@ using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
 using Domicile.Modules.Privacy;
 using Domicile.Modules.Realtime;
+using Domicile.Modules.Testing;
+using Domicile.Modules.Transfer;
 using Domicile.Residency;
 using Domicile.Storage;
 
@@ -22,6 +24,8 @@ public static class ProductModules
         new ChatModule(),
         new RealtimeModule(),
         new PrivacyModule(),
+        new TransferModule(),
+        new TestingModule(),
     ];
 
     /// <summary>Everything that leaves a process of the server: what answers, stores and logs carry, and what modules send.</summary>

@@ -8,4 +8,13 @@ public sealed record ServeRequest(string? DataDirectory, int? BasePort, string? 
 {
     /// <summary>Development mode: a file with the connection string of a PostgreSQL to keep everything in; null for SQLite in the data directory.</summary>
     public string? PostgresFile { get; init; }
+
+    /// <summary>Development mode: the geographies to serve; null for all that development mode has.</summary>
+    public IReadOnlyList<string>? Geographies { get; init; }
+
+    /// <summary>Whether the data directory is thrown away when the server ends, and the server says in a line of JSON where it is instead of in a banner.</summary>
+    public bool IsEphemeral { get; init; }
+
+    /// <summary>Where that line is written as well, once the server is ready; null for nowhere.</summary>
+    public string? ReadyFile { get; init; }
 }

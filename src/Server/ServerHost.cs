@@ -1,3 +1,4 @@
+using Domicile.Modules.Http;
 using Domicile.Modules.Http.Rates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -57,11 +58,15 @@ internal sealed class ServerHost : IAsyncDisposable
         app.Lifetime.ApplicationStopping.Register(() => readiness.Set(false));
         var edge = new Edge(
             new PlaceFinder(parts.Directory, parts.IsDevelopment),
-            new CallerCheck(new AccessKeySignature(parts.Clock), parts.UserTokens, parts.AdministratorTokens),
+            new CallerCheck(new AccessKeySignature(TurnableClock.MachineOf(parts.Clock)), parts.UserTokens, parts.AdministratorTokens),
             parts.Refusals,
             new RateMeter(parts.Clock),
             parts.Clock,
-            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Domicile.Operations"));
+            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Domicile.Operations"))
+        {
+            Tests = parts.Tests,
+        };
+        parts.Tests?.Learn(parts.Operations.Where(operation => operation.Origin == Origin.Resource).Select(operation => operation.Name));
         new Pipeline([.. parts.Operations, .. HealthOperations.All(readiness)], edge).Use(app);
         return new ServerHost(app, app.Services.GetRequiredService<Listeners>(), readiness);
     }

@@ -1,4 +1,5 @@
 using Domicile.Modules.Http;
+using Domicile.Modules.Testing;
 using Microsoft.Extensions.Logging;
 
 namespace Domicile.Server;
@@ -20,6 +21,9 @@ internal sealed record ServerParts
 
     /// <summary>Hears of refused requests; without it nobody does.</summary>
     public IRefusals? Refusals { get; init; }
+
+    /// <summary>What a test-suite asks for; only in development.</summary>
+    public TestBench? Tests { get; init; }
 
     /// <summary>Answers TLS handshakes.</summary>
     public required ServerCertificates Certificates { get; init; }

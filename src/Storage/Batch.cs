@@ -10,19 +10,23 @@ namespace Domicile.Storage;
 public sealed class Batch
 {
     private readonly Catalogue _catalogue;
+    private readonly long _resource;
     private readonly List<Check> _checks = [];
     private readonly List<Unsealed> _writes = [];
     private List<AuditNote>? _notes;
     private RootLock? _lock;
 
-    internal Batch(Catalogue catalogue)
+    internal Batch(Catalogue catalogue, long resource)
     {
         _catalogue = catalogue;
+        _resource = resource;
     }
 
     internal RootLock? RootLock => _lock;
 
     internal SubjectRef Erased { get; private set; }
+
+    internal IdleRoot? Unused { get; private set; }
 
     internal AuditedAct? AuditedWrites { get; private set; }
 
@@ -82,6 +86,18 @@ public sealed class Batch
         _writes.Add(kind.Layout == Layout.Append
             ? new Unsealed<T>(kind, WriteKind.Append, record, null)
             : throw new InvalidOperationException($"{kind.Name} has no [Sequence], so it is inserted, not appended."));
+        return this;
+    }
+
+    /// <summary>
+    /// Nothing was appended to the locked root since its last arrival was this one (0: nothing at all); else refused as <see cref="StorageProblems.Changed"/>. So a record that
+    /// names its own arrival gets exactly that, when it is later.
+    /// </summary>
+    public Batch RequireLast<T>(long lastArrival)
+        where T : class
+    {
+        var root = _lock ?? throw new InvalidOperationException("What was appended last is asked of a locked root.");
+        Unused = new IdleRoot(_resource, _catalogue.Of<T>(), root.Id, lastArrival);
         return this;
     }
 

@@ -40,7 +40,7 @@ public sealed class HomeStore
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<Outcome> Commit(Action<Batch> build, CancellationToken cancel)
     {
-        var batch = new Batch(_catalogue);
+        var batch = new Batch(_catalogue, Resource.Number);
         build(batch);
         try
         {
@@ -63,7 +63,7 @@ public sealed class HomeStore
             }
 
             var audited = batch.AuditedWrites is { } act ? await _scribe.Digest(act, writes, cancel) : null;
-            var plan = new Plan(Resource.Number, batch.RootLock, batch.Checks, writes) { Erased = batch.Erased, Audited = audited };
+            var plan = new Plan(Resource.Number, batch.RootLock, batch.Checks, writes) { Erased = batch.Erased, Audited = audited, Unused = batch.Unused };
             var outcome = await _engine.Commit(plan, cancel);
             return new Outcome(outcome.Refused, outcome.Position, outcome.Appended);
         }

@@ -142,6 +142,21 @@ public sealed class ScaleUnitAdministration
         return oldest;
     }
 
+    /// <summary>Does now, and to its end, what housekeeping does by the clock: what has expired or was not used for long goes, and what belongs to removed roots, people and resources.</summary>
+    /// <returns>How many records, roots, people and resources went.</returns>
+    public async Task<int> RemoveDue(CancellationToken cancel)
+    {
+        var removed = 0;
+        foreach (var unit in _all)
+        {
+            removed += await unit.Housekeeping.Sweep(cancel);
+            removed += await unit.Housekeeping.SweepIdle(cancel);
+            removed += await unit.Housekeeping.Purge(cancel);
+        }
+
+        return removed;
+    }
+
     /// <summary>Takes the other scale units of the geography, in the order of the configuration.</summary>
     internal void Join(IReadOnlyList<ScaleUnit> all) => _all = all;
 

@@ -6,6 +6,8 @@ using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
 using Domicile.Modules.Privacy;
 using Domicile.Modules.Realtime;
+using Domicile.Modules.Testing;
+using Domicile.Modules.Transfer;
 using Domicile.Residency;
 using Domicile.Server;
 using Microsoft.Extensions.DependencyInjection;
@@ -114,6 +116,26 @@ internal static class Interface
         new("Audit_ListOpenedEntries", 200) { Query = [("log", "1"), ("from", "0"), ("to", "1"), ("maxPageSize", "10")] },
         new("Audit_ProveInclusion", 404) { Query = [("size", "1")] },
         new("Audit_ProveConsistency", 200) { Query = [("log", "1"), ("first", "0"), ("second", "1")] },
+        new("Transfer_BeginImport", 204, TransferJson.Default.BeginImportRequest, """{"idleThreadsDeletedAfterDays":0}"""),
+        new("Transfer_ImportUsers", 200, TransferJson.Default.ImportUsersRequest, """{"users":[{"id":"MEMBER","createdOn":"2026-01-01T00:00:00Z"}]}"""),
+        new("Transfer_ImportThread", 409, TransferJson.Default.ImportThreadRequest,
+            """
+            {"thread":{"id":"19:FRESH@thread.v2","topic":"t","createdOn":"2026-01-01T00:00:00Z","createdBy":"MEMBER","metadata":{"a":"b"},"deleteAfterDays":3650,
+            "participants":[{"user":"MEMBER","addedOn":"2026-01-01T00:00:00Z","removedOn":"2026-01-02T00:00:00Z","displayName":"d","shareHistoryTime":"2026-01-01T00:00:00Z",
+            "addedBy":"GUID","removedBy":"GUID","metadata":{"a":"b"}}],"receipts":[{"user":"MEMBER","messageId":"1767225600000","readOn":"2026-01-01T00:00:00Z"}]},
+            "messages":[{"id":"1767225600000","identity":"GUID","type":"text","version":"1767225600001","createdOn":"2026-01-01T00:00:00Z","sender":"MEMBER","senderDisplayName":"d",
+            "content":"c","topic":"t","participants":["MEMBER"],"initiator":"MEMBER","editedOn":"2026-01-01T00:00:00Z","deletedOn":"2026-01-01T00:00:00Z","metadata":{"a":"b"}}]}
+            """),
+        new("Transfer_ExportThreads", 200, TransferJson.Default.ExportThreadsRequest, """{"reason":"r","after":"1"}"""),
+        new("Transfer_ExportMessages", 404, TransferJson.Default.ExportMessagesRequest, """{"reason":"r","thread":"THREAD","after":"1"}"""),
+        new("Testing_GetClock", 200),
+        new("Testing_TurnClock", 200, TestingJson.Default.TurnClockRequest, """{"forwardSeconds":0.001}"""),
+        new("Testing_ListFaults", 200),
+        new("Testing_AddFault", 201, TestingJson.Default.FaultModel,
+            """{"operation":"Chat_ListChatThreads","kind":"latency","resource":"GUID","retryAfterSeconds":1,"latencyMs":1,"times":1,"percentOfRequests":1}"""),
+        new("Testing_ClearFaults", 204),
+        new("Testing_ListRequests", 200) { Query = [("after", "0")] },
+        new("Testing_Reset", 404, TestingJson.Default.ResetRequest, """{"resource":"FRESH"}"""),
         new("Health_Live", 200),
         new("Health_Ready", 200),
     ];

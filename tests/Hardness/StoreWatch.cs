@@ -17,7 +17,7 @@ internal sealed class StoreWatch : IDisposable
         _data = Open(Path.Combine(directory, "data.db"));
         _keys = Open(Path.Combine(directory, "keys.db"));
         _feed = Prepare(_data, "SELECT coalesce((SELECT position FROM engine_feed WHERE kind NOT IN (SELECT number FROM engine_kind WHERE name LIKE 'audit.%') AND (change = 0 OR kind NOT IN (SELECT number FROM engine_kind WHERE name = 'privacy.request')) ORDER BY position DESC LIMIT 1), 0)");
-        _rows = Prepare(_data, "SELECT (SELECT count(*) FROM engine_resource) + (SELECT count(*) FROM chat_thread) + (SELECT count(*) FROM identity_user) + (SELECT max(rowid) FROM chat_message)");
+        _rows = Prepare(_data, "SELECT (SELECT count(*) FROM engine_resource) + (SELECT count(*) FROM chat_thread) + (SELECT count(*) FROM identity_user) + (SELECT coalesce(max(rowid), 0) FROM chat_message)");
         _secrets = Prepare(_keys, "SELECT (SELECT count(*) FROM key) + (SELECT count(*) FROM identifier)");
     }
 

@@ -89,7 +89,8 @@ internal sealed class TrickBook(Scene scene, Scene foreign, Random chance)
             Trick With(string id) => good with { Name = $"{parts[i]} in the path", Target = string.Join('/', filled.Select((part, at) => at == i ? parts[i].Contains("}:", StringComparison.Ordinal) ? id + part[part.LastIndexOf(':')..] : id : part)) + good.Target[path.Length..] };
             foreach (var id in HostileIds)
             {
-                yield return With(id) with { MustBeRefused = true };
+                // To forget a registration that is not there is fine, and any digits may name one.
+                yield return With(id) with { MustBeRefused = operation.Name != "Realtime_Unregister" || !id.All(char.IsAsciiDigit) };
             }
 
             foreach (var id in DoubtfulIds)

@@ -30,6 +30,20 @@ public sealed class ProductionServerTests(ProductionServer server) : IClassFixtu
         Assert.Contains("In production.", messages, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("turn", "1h")]
+    [InlineData("fault", "*", "unavailable")]
+    [InlineData("clear")]
+    [InlineData("requests")]
+    [InlineData("reset")]
+    public async Task A_server_for_real_data_is_not_turned_emptied_or_made_to_fail(params string[] command)
+    {
+        await using var run = server.Run(["test", .. command, "--geography", "Europe"]);
+        var (code, _, errors) = await run.End();
+        Assert.Equal(1, code);
+        Assert.Contains("development mode", errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_resource_is_of_one_geography_and_no_other_knows_its_host()
     {

@@ -282,9 +282,23 @@ public abstract class BatchTests(StoreFixture fixture) : StoreTests(fixture)
     }
 
     [Fact]
+    public async Task Appends_get_the_arrivals_that_they_name_when_nothing_came_between_and_are_refused_when_something_did()
+    {
+        var room = await Room();
+        var person = await Join(room);
+        var first = await Store.Commit(b => b.Lock(room, Refused).RequireLast<Line>(0).Append(Says(room, person, "1", 1_000)).Append(Says(room, person, "2", 5_000)), Cancel);
+        Assert.Null(first.Refused);
+        Assert.Equal([(1L, 1_000L), (2L, 5_000L)], first.Appended.Select(each => (each.Sequence, each.Arrival)));
+        Assert.Equal(StorageProblems.Changed, await Refuse(b => b.Lock(room, Refused).RequireLast<Line>(1_000).Append(Says(room, person, "3", 6_000))));
+        var second = await Store.Commit(b => b.Lock(room, Refused).RequireLast<Line>(5_000).Append(Says(room, person, "3", 6_000)), Cancel);
+        Assert.Equal((3L, 6_000L), (second.Appended[0].Sequence, second.Appended[0].Arrival));
+        Assert.Equal([1_000L, 5_000L, 6_000L], (await Store.Range<Line>(room).Open(Cancel)).Select(line => line.Arrival));
+    }
+
+    [Fact]
     public void What_a_kind_does_not_allow_is_refused_when_the_batch_is_built()
     {
-        var batch = new Batch(Unit.Catalogue);
+        var batch = new Batch(Unit.Catalogue, 1);
         Assert.Throws<InvalidOperationException>(() => batch.Insert(Says(new Ref<Room>(1), new SubjectRef(1), "x")));
         Assert.Throws<InvalidOperationException>(() => batch.Append(Setting("x")));
         Assert.Throws<InvalidOperationException>(() => batch.Delete<Member>([1, 1]));

@@ -24,6 +24,19 @@ public sealed class AdministrationModule : IModule
     /// <inheritdoc/>
     public IEnumerable<Operation> Operations(IServiceProvider services) => services.GetRequiredService<AdministrationEndpoints>().Operations();
 
+    /// <summary>Mints a token of the owner's role for whoever started a development server for a test: it lasts a day.</summary>
+    public static async Task<string> MintForOwner(IServiceProvider services, Home geography, CancellationToken cancel)
+    {
+        const int minutes = 1_440;
+        var tokens = services.GetRequiredService<AdministratorTokens>();
+        var tokenId = Guid.NewGuid().ToString("N");
+        var minted = new AuditNote(AuditedAct.AdministratorTokenMinted, "node") { Role = AdministratorRole.Owner, Credential = tokenId, Detail = $"for {minutes} minutes" };
+        var outcome = await geography.Store.Commit(b => b.Audit(minted), cancel);
+        return outcome.Refused is { } refused
+            ? throw new StoreUnavailableException(refused.Title)
+            : tokens.Mint(geography.Geography, AdministratorRole.Owner, minutes, tokenId).Token;
+    }
+
     /// <summary>Hands the module the geographies that the node serves, once their stores are open.</summary>
     public static async Task Prepare(IServiceProvider services, IReadOnlyList<Home> geographies, CancellationToken cancel)
     {

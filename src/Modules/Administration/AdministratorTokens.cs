@@ -14,6 +14,7 @@ namespace Domicile.Modules.Administration;
 /// </summary>
 internal sealed class AdministratorTokens(AdministratorCredential credential, TimeProvider clock) : IAdministratorTokens
 {
+    private readonly TimeProvider _clock = TurnableClock.MachineOf(clock);
     private FrozenDictionary<Geography, TokenSigner> _signers = FrozenDictionary<Geography, TokenSigner>.Empty;
     private FrozenDictionary<Geography, SubjectRef> _subjects = FrozenDictionary<Geography, SubjectRef>.Empty;
 
@@ -38,7 +39,7 @@ internal sealed class AdministratorTokens(AdministratorCredential credential, Ti
     /// <summary>Mints a token.</summary>
     public MintedTokenReply Mint(Geography geography, string role, int minutes, string tokenId)
     {
-        var issued = clock.GetUtcNow().ToUnixTimeSeconds();
+        var issued = _clock.GetUtcNow().ToUnixTimeSeconds();
         var expires = issued + (minutes * 60L);
         var token = _signers[geography].Sign(new AdministratorClaims(role, geography.Slug, issued, expires, tokenId), AdministratorJson.Default.AdministratorClaims);
         return new MintedTokenReply(token, role, DateTimeOffset.FromUnixTimeSeconds(expires));
@@ -49,7 +50,7 @@ internal sealed class AdministratorTokens(AdministratorCredential credential, Ti
         _signers.TryGetValue(geography, out var signer)
         && signer.Check(token, AdministratorJson.Default.AdministratorClaims) is { } claims
         && claims.Geography == geography.Slug
-        && claims.Exp > clock.GetUtcNow().ToUnixTimeSeconds()
+        && claims.Exp > _clock.GetUtcNow().ToUnixTimeSeconds()
         && AdministratorRole.All.Contains(claims.Role)
             ? (new Caller.Administrator(claims.Role) { Subject = _subjects[geography], TokenId = claims.Jti }, null)
             : (null, AdministrationProblems.BadToken);

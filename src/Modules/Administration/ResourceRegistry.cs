@@ -88,6 +88,31 @@ public sealed class ResourceRegistry(IResourceOrigins origins, TimeProvider cloc
         return outcome.Refused;
     }
 
+    /// <summary>
+    /// Removes everything in a resource and keeps the resource: its origin and keys stay. The audit log is told before anything is destroyed.
+    /// </summary>
+    /// <returns>Why it was refused, or null.</returns>
+    public static async ValueTask<Problem?> Empty(Home geography, CommunicationResource resource, AuditNote note, CancellationToken cancel)
+    {
+        var begun = await geography.Store.Commit(b => b.Require<CommunicationResource>([resource.Id], AdministrationProblems.NoResource).Audit(note), cancel);
+        if (begun.Refused is not null)
+        {
+            return begun.Refused;
+        }
+
+        var administration = geography.Administration!;
+        if (await administration.Find(resource.Id, cancel) is { } home && await administration.Remove(home, cancel) is { } held)
+        {
+            return held;
+        }
+
+        await administration.RemoveDue(cancel);
+        await administration.Add(resource.Id, CancellationToken.None);
+
+        // Written again, so that every node lets go of the home that it knew.
+        return (await geography.Store.Commit(b => b.Put(resource with { Settings = null }, AdministrationProblems.NoResource), CancellationToken.None)).Refused;
+    }
+
     /// <summary>Writes down that a resource's origin is another one from now on.</summary>
     public static async ValueTask<CommunicationResource> Move(Home geography, CommunicationResource resource, string authority, CancellationToken cancel)
     {

@@ -8,7 +8,7 @@ namespace Domicile.Modules.Chat;
 /// Makes the HTML of a message harmless before it rests: what can show, stays; what can run, load in secret or leave its place, goes. The list is of what is
 /// allowed, so that what nobody thought of is not.
 /// </summary>
-internal static class ChatHtml
+public static class ChatHtml
 {
     private static readonly FrozenSet<string> Elements = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
@@ -38,6 +38,18 @@ internal static class ChatHtml
         }
 
         return body.InnerHtml;
+    }
+
+    /// <summary>Text that was accepted elsewhere: as it is when nothing in it can do harm, else cleaned.</summary>
+    /// <returns>The text, and whether something had to go.</returns>
+    public static (string Html, bool IsCleaned) Keep(string html)
+    {
+        var document = new HtmlParser().ParseDocument("");
+        document.Body!.InnerHtml = html;
+        var cleaned = Clean(html);
+
+        // A browser that reads the one makes of it what it makes of the other.
+        return document.Body.InnerHtml == cleaned ? (html, false) : (cleaned, true);
     }
 
     private static void Clean(INode node, int depth)

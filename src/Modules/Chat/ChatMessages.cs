@@ -10,6 +10,9 @@ internal sealed class ChatMessages(ThreadDoor door, ChatStore store, TimeProvide
 {
     private const int Attempts = 10;
 
+    /// <summary>The last day of the year 9998: a version that was moved in may be any number.</summary>
+    private const long LatestMs = 253_370_764_799_000;
+
     /// <summary>What a thread tells of itself.</summary>
     public static ChatMessage Told(Ref<ChatThread> thread, ChatMessageType type, SubjectRef initiator) =>
         new() { Thread = thread, SealId = RandomPieces.Uuid(), Sender = SubjectRef.None, Type = type, Initiator = initiator };
@@ -168,7 +171,7 @@ internal sealed class ChatMessages(ThreadDoor door, ChatStore store, TimeProvide
                 return ChatProblems.MessageDeleted;
             }
 
-            var changed = change(message);
+            var changed = change(message) with { VersionAs = null };
             var outcome = await call.Home.Store.Commit(
                 b => b.Lock(me.Thread, ChatProblems.NoThread).Require<ChatParticipant>([me.Thread, me.Person], ChatProblems.NoLongerIn).Put(changed, ChatProblems.NoMessage), cancel);
             if (outcome.Refused != StorageProblems.Changed)
@@ -184,6 +187,7 @@ internal sealed class ChatMessages(ThreadDoor door, ChatStore store, TimeProvide
     private DateTimeOffset After(ChatMessage message)
     {
         var last = message.EditedOn ?? message.CreatedOn;
+        last = message.VersionAs is { } version && version > last.ToUnixTimeMilliseconds() ? DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(version, LatestMs)) : last;
         var now = clock.GetUtcNow();
         return now.ToUnixTimeMilliseconds() > last.ToUnixTimeMilliseconds() ? now : last.AddMilliseconds(1);
     }

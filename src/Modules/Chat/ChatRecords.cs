@@ -162,9 +162,23 @@ public sealed record ChatMessage
     /// <summary>When its writer deleted it.</summary>
     public DateTimeOffset? DeletedOn { get; init; }
 
-    /// <summary>When it arrived.</summary>
+    /// <summary>When it was written, where it was moved in from; null when that is when it arrived.</summary>
+    public DateTimeOffset? CreatedAs { get; init; }
+
+    /// <summary>The version that it had where it was moved in from; null for one that was written or changed here.</summary>
+    public long? VersionAs { get; init; }
+
+    /// <summary>When it was written.</summary>
     [JsonIgnore]
-    public DateTimeOffset CreatedOn => DateTimeOffset.FromUnixTimeMilliseconds(Id);
+    public DateTimeOffset CreatedOn => CreatedAs ?? DateTimeOffset.FromUnixTimeMilliseconds(Id);
+
+    /// <summary>The version that clients are told: milliseconds of the epoch at which it became what it is.</summary>
+    [JsonIgnore]
+    public long ShownVersion => VersionAs ?? (DeletedOn ?? EditedOn)?.ToUnixTimeMilliseconds() ?? Id;
+
+    /// <summary>When its content went. The day of an erasure begins before the messages of that day were written.</summary>
+    [JsonIgnore]
+    public DateTimeOffset? GoneOn => DeletedOn ?? (ErasedOn < CreatedOn ? CreatedOn : ErasedOn);
 }
 
 /// <summary>What a message is. The numbers are at rest.</summary>

@@ -58,9 +58,6 @@ internal sealed class ChatView(Home home, string version)
         return [.. messages.Select(Message)];
     }
 
-    /// <summary>The wire's version of a message: the instant of its last change.</summary>
-    private static long VersionOf(ChatMessage message) => (message.DeletedOn ?? message.EditedOn)?.ToUnixTimeMilliseconds() ?? message.Id;
-
     private MessageModel Message(ChatMessage message)
     {
         var isGone = message.DeletedOn is not null || message.ErasedOn is not null;
@@ -69,19 +66,16 @@ internal sealed class ChatView(Home home, string version)
             Id = message.Id.ToString(CultureInfo.InvariantCulture),
             Type = NameOf(message.Type),
             SequenceId = message.SequenceId.ToString(CultureInfo.InvariantCulture),
-            Version = VersionOf(message).ToString(CultureInfo.InvariantCulture),
+            Version = message.ShownVersion.ToString(CultureInfo.InvariantCulture),
             Content = isGone ? null : Content(message),
             SenderDisplayName = isGone ? null : message.SenderDisplayName,
             CreatedOn = message.CreatedOn,
             SenderCommunicationIdentifier = message.Sender.IsNone || message.ErasedOn is not null ? null : Identifier(message.Sender),
-            DeletedOn = message.DeletedOn ?? Later(message.ErasedOn, message.CreatedOn),
+            DeletedOn = message.GoneOn,
             EditedOn = message.EditedOn,
             Metadata = isGone || !ChatVersions.HasMessageMetadata(version) ? null : message.Metadata,
         };
     }
-
-    /// <summary>The day of an erasure begins before the messages of that day were written.</summary>
-    private static DateTimeOffset? Later(DateTimeOffset? erasedOn, DateTimeOffset createdOn) => erasedOn < createdOn ? createdOn : erasedOn;
 
     private MessageContentModel Content(ChatMessage message) => message.Type switch
     {

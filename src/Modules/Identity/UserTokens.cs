@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
+using Domicile.Modules.Administration;
 using Domicile.Modules.Http;
 using Domicile.Residency;
 using Domicile.Storage;
@@ -139,7 +140,13 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
             {
                 foreach (var entry in entries)
                 {
-                    if (entry.Kind.ClrType == typeof(UserAccount) && entry.Change != Change.Inserted)
+                    if (entry.Kind.ClrType == typeof(CommunicationResource) && entry.Change != Change.Inserted)
+                    {
+                        // Rare: the resource may have been emptied, and its people with it.
+                        _checked.Clear();
+                        _revocations.Clear();
+                    }
+                    else if (entry.Kind.ClrType == typeof(UserAccount) && entry.Change != Change.Inserted)
                     {
                         _revocations.Drop((geography, new SubjectRef(entry.Key[0].Number)));
                     }

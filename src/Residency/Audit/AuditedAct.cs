@@ -43,6 +43,20 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
     /// <summary>The access keys were shown.</summary>
     public static readonly AuditedAct KeysShown = new(16, "keys.shown", "An administrator was shown the access keys of a resource.", "Administration");
 
+    /// <summary>A resource was emptied.</summary>
+    public static readonly AuditedAct ResourceEmptied = new(
+        60, "resource.emptied", "Everything in a resource of a development server was removed, for a test. Written before the first key is destroyed.", "Testing");
+
+    /// <summary>An import began.</summary>
+    public static readonly AuditedAct ImportBegun = new(61, "import.begun", "An administrator began to move users and threads into a resource.", "Transfer");
+
+    /// <summary>Records were moved in.</summary>
+    public static readonly AuditedAct RecordsImported = new(
+        62, "records.imported", "Users, threads or messages were moved into a resource. The entry is a digest of the records that were written.", "Transfer");
+
+    /// <summary>Everything of a resource is read.</summary>
+    public static readonly AuditedAct ResourceExported = new(63, "resource.exported", "An administrator read a page of the threads or messages of a resource, for a reason.", "Transfer");
+
     /// <summary>The users of a resource were listed.</summary>
     public static readonly AuditedAct IdentitiesListed = new(20, "identities.listed", "An administrator was shown ids of people.", "Identity");
 
@@ -86,6 +100,7 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
         AdministratorTokenMinted, ResourceCreated, ResourceDeleted, SettingsChanged, RuleChanged, KeyRegenerated, KeysShown,
         IdentitiesListed, TokensRevoked, IdentityErased, MessageSent, HoldPlaced, HoldReleased, HoldsListed,
         SubjectRequestMade, SubjectRequestCancelled, SubjectRequestCompleted, SubjectExportRead,
+        ResourceEmptied, ImportBegun, RecordsImported, ResourceExported,
     ];
 
     private static readonly FrozenDictionary<int, AuditedAct> ByNumber = All.ToFrozenDictionary(act => act.Number);

@@ -1,5 +1,6 @@
 using Domicile.Modules.Http;
 using Domicile.Modules.Http.Rates;
+using Domicile.Modules.Testing;
 using Microsoft.Extensions.Logging;
 
 namespace Domicile.Server;
@@ -11,4 +12,8 @@ namespace Domicile.Server;
 /// <param name="Rates">Counts what they ask for.</param>
 /// <param name="Clock">Measures how long an answer took.</param>
 /// <param name="Log">Where operations are logged: templates, states and times, never what a client sent.</param>
-internal sealed record Edge(PlaceFinder Places, CallerCheck Callers, IRefusals? Refusals, RateMeter Rates, TimeProvider Clock, ILogger Log);
+internal sealed record Edge(PlaceFinder Places, CallerCheck Callers, IRefusals? Refusals, RateMeter Rates, TimeProvider Clock, ILogger Log)
+{
+    /// <summary>What a test-suite asks for; null on a production server.</summary>
+    public TestBench? Tests { get; init; }
+}

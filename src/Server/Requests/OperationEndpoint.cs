@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Net.WebSockets;
 using System.Runtime.CompilerServices;
 using Domicile.Modules.Http;
+using Domicile.Modules.Testing;
 using Domicile.Residency;
 using Domicile.Storage;
 using Microsoft.AspNetCore.Http;
@@ -95,6 +96,7 @@ internal sealed partial class OperationEndpoint
         finally
         {
             body.Return();
+            Remember(context, status, started);
             LogAnswered(_operation.Name, _operation.Method, _operation.Path, status, _edge.Clock.GetElapsedTime(started).TotalMilliseconds, context.TraceIdentifier);
         }
     }
@@ -108,6 +110,18 @@ internal sealed partial class OperationEndpoint
         if (place.Geography is null)
         {
             return (HttpProblems.Misdirected, default);
+        }
+
+        if (_edge.Tests is not null)
+        {
+            context.Features.Set(place.Resource);
+        }
+
+        // Shall it go wrong, for a test?
+        var fault = place.Resource is null ? null : _edge.Tests?.Meet(_operation, place.Resource.Home.ResourceId);
+        if (fault is not null && await Suffer(context, fault, cancel) is { } injected)
+        {
+            return (injected, default);
         }
 
         // Which version of the contract do they speak?
@@ -163,7 +177,45 @@ internal sealed partial class OperationEndpoint
             return (HttpProblems.NoUpgrade, body);
         }
 
+        if (fault?.Kind == TestFaultKind.AnswerLost)
+        {
+            await HangUp(context, cancel);
+        }
+
         return (reply.Problem is { } problem ? Denied(place, problem, reply) : reply, body);
+    }
+
+    /// <summary>What a test asked for happens to the request, before anything is looked at or done.</summary>
+    private async ValueTask<Problem?> Suffer(HttpContext context, TestFault fault, CancellationToken cancel)
+    {
+        context.Features.Set(fault);
+        if (fault.Latency > TimeSpan.Zero)
+        {
+            await Task.Delay(fault.Latency, _edge.Clock, cancel);
+        }
+
+        if (fault.Kind == TestFaultKind.ConnectionReset)
+        {
+            await HangUp(context, cancel);
+        }
+
+        return fault.Refusal;
+    }
+
+    private static async Task HangUp(HttpContext context, CancellationToken cancel)
+    {
+        context.Abort();
+        await Task.Delay(Timeout.Infinite, cancel);
+    }
+
+    /// <summary>Operations and states only, and only of resources, for the test that asks.</summary>
+    private void Remember(HttpContext context, int status, long started)
+    {
+        if (_edge.Tests is { } tests && _operation.Origin == Origin.Resource && _operation.Access.Kind != AccessKind.Open)
+        {
+            var took = _edge.Clock.GetElapsedTime(started);
+            tests.Answered(_operation, context.Features.Get<ServedResource>()?.Home.ResourceId, status, took, context.Features.Get<TestFault>(), _edge.Clock.GetUtcNow() - took);
+        }
     }
 
     /// <summary>Tells of a request that may not, whoever said so.</summary>
