@@ -25,6 +25,7 @@ public sealed class RecallTests
         ["Chat_CreateChatThread /participants/0/communicationIdentifier/rawId"] = Redundant,
         ["ChatThread_AddChatParticipants /participants/0/communicationIdentifier/kind"] = Redundant,
         ["ChatThread_AddChatParticipants /participants/0/communicationIdentifier/rawId"] = Redundant,
+        ["Realtime_Register /registrationId"] = "names a connection for as long as it is there; in memory only",
         ["ChatThread_RemoveChatParticipant /kind"] = Redundant,
         ["ChatThread_RemoveChatParticipant /rawId"] = Redundant,
     };

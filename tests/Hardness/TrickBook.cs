@@ -89,8 +89,8 @@ internal sealed class TrickBook(Scene scene, Scene foreign, Random chance)
             Trick With(string id) => good with { Name = $"{parts[i]} in the path", Target = string.Join('/', filled.Select((part, at) => at == i ? parts[i].Contains("}:", StringComparison.Ordinal) ? id + part[part.LastIndexOf(':')..] : id : part)) + good.Target[path.Length..] };
             foreach (var id in HostileIds)
             {
-                // To forget a registration that is not there is fine, and any digits may name one.
-                yield return With(id) with { MustBeRefused = operation.Name != "Realtime_Unregister" || !id.All(char.IsAsciiDigit) };
+                // To forget a registration that is not there is fine, whatever it is called.
+                yield return With(id) with { MustBeRefused = operation.Name != "Realtime_Unregister" };
             }
 
             foreach (var id in DoubtfulIds)
@@ -104,7 +104,7 @@ internal sealed class TrickBook(Scene scene, Scene foreign, Random chance)
             yield return With(filled[i] + "0");
             yield return With(Uri.EscapeDataString(Uri.UnescapeDataString(filled[i]) + "\u0000"));
             // Message ids are instants, so another geography may have one of the same.
-            yield return With(foreign.Path(operation).Split('/')[i]) with { Name = "an id of another geography", MustBeRefused = parts[i] != "{messageId}" };
+            yield return With(foreign.Path(operation).Split('/')[i]) with { Name = "an id of another geography", MustBeRefused = parts[i] is not ("{messageId}" or "{registrationId}") };
         }
 
         foreach (var (name, odd) in new[] { ("slash at the end", path + "/"), ("two slashes", "/" + path), ("slashes within", path.Replace("/", "//", StringComparison.Ordinal)), ("upper case", path.ToUpperInvariant()), ("something more", path + "/x"), ("dots", path + "/.."), ("a fragment", path + "#x"), ("semicolon", path + ";x=y"), ("backslash", path.Replace('/', '\\')[1..].Insert(0, "/")), ("a percent", path + "%"), ("dots before", "/x/.." + path), ("out of the root", "/../.." + path) })
