@@ -29,6 +29,9 @@ switch (options.Name)
     case "pg-store":
         await PostgresRecordStore.Run(options);
         return 0;
+    case "large":
+        await LargeObjects.Run(options);
+        return 0;
     case "subject":
         await SubjectCost.Run(options);
         return 0;
@@ -64,6 +67,7 @@ switch (options.Name)
               audit        sends with and without an audit entry each (--producers 1,64,256 --rounds 5 --seconds 4)
               pg-store     the record store alone on PostgreSQL beside a group commit by hand, on a cluster of its own
                            (--rounds 2 --seconds 3 --producers 1,16,64,256)
+              large        whether sending allocates large objects
               subject      requests about one person in stores of 10,000 to 1,000,000 records of others (--sizes 10000,100000,1000000)
               pg-scale     on PostgreSQL: sends at 10,000 and 1,000,000 stored messages, 100,000 resources, how far behind another node's feed is
                            (--messages 1000000 --resources 100000 --seconds 5)
