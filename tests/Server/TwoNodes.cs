@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Domicile.Tests.Conversations;
 using Domicile.Tests.Support;
+using Npgsql;
 
 namespace Domicile.Tests.Server;
 
@@ -16,6 +17,7 @@ public class TwoNodes : IAsyncLifetime
     private readonly Dictionary<string, string> _databases = [];
     private readonly int _port = PortRange.Base();
     private DeployTests.Haproxy? _front;
+    private CuttableRelay? _lineOfB;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -41,6 +43,7 @@ public class TwoNodes : IAsyncLifetime
             _databases[$"DOMICILE__GEOGRAPHIES__EUROPE__STORES__0__POSTGRES__{name.ToUpperInvariant()}"] = await cluster.NewDatabase(name, Cancel);
         }
 
+        _lineOfB = new CuttableRelay(cluster.Port);
         var prepare = new ProcessStartInfo(Deploy("start"), ["--port", $"{_port}", "--prepare", _directory.Path]) { RedirectStandardError = true };
         prepare.Environment["DATA_CONNECTION"] = prepare.Environment["KEYS_CONNECTION"] = "given to the nodes";
         using (var start = Process.Start(prepare)!)
@@ -82,6 +85,11 @@ public class TwoNodes : IAsyncLifetime
             await node.DisposeAsync();
         }
 
+        if (_lineOfB is not null)
+        {
+            await _lineOfB.DisposeAsync();
+        }
+
         foreach (var database in _databases.Values)
         {
             await (await PostgresCluster.Shared(CancellationToken.None)).DropDatabase(database, CancellationToken.None);
@@ -120,6 +128,21 @@ public class TwoNodes : IAsyncLifetime
         await _front!.Says($"Server nodes/{node} is UP");
     }
 
+    /// <summary>Cuts node b off from its databases, and waits until the front sends everything to the other.</summary>
+    internal async Task CutOffB()
+    {
+        _lineOfB!.IsDown = true;
+        _lineOfB.CutAll();
+        await _front!.Says("Server nodes/b is DOWN");
+    }
+
+    /// <summary>Gives node b its line back, and waits until the front sends to it.</summary>
+    internal async Task ConnectB()
+    {
+        _lineOfB!.IsDown = false;
+        await _front!.Says("Server nodes/b is UP");
+    }
+
     /// <summary>Plays a script on the unmodified clients, through the front.</summary>
     /// <returns>What became of its scenarios.</returns>
     internal Task<ScriptSummary> Play(string script, Func<string, Task>? onPause = null) =>
@@ -138,7 +161,9 @@ public class TwoNodes : IAsyncLifetime
 
     private async Task Start(string node)
     {
-        var run = _nodes[node] = ProgramRun.Start(_databases, "serve", "--config", _directory[$"node-{node}.json"]);
+        // Node b has a line of its own, which a test can cut.
+        var databases = node == "a" ? _databases : _databases.ToDictionary(pair => pair.Key, pair => new NpgsqlConnectionStringBuilder(pair.Value) { Port = _lineOfB!.Port }.ConnectionString);
+        var run = _nodes[node] = ProgramRun.Start(databases, "serve", "--config", _directory[$"node-{node}.json"]);
         await run.Ready();
     }
 

@@ -43,6 +43,38 @@ public sealed class TwoNodesTests(TwoNodes nodes) : IClassFixture<TwoNodes>
     }
 
     [Fact]
+    public async Task A_node_that_is_cut_off_from_its_databases_under_load_loses_nothing_and_answers_nothing_stale()
+    {
+        using var front = nodes.ThroughTheFront();
+        using var b = nodes.At("b");
+        var (ada, ben, eve) = (await front.NewUser(), await front.NewUser(), await front.NewUser());
+        var thread = await front.NewThread(ada, ben, eve);
+        var acknowledged = new ConcurrentQueue<string>();
+        using var enough = new CancellationTokenSource();
+        var writers = Enumerable.Range(0, Writers).Select(writer => Task.Run(() => Write(front, ada, thread, writer, acknowledged, enough.Token))).ToList();
+        await More(acknowledged, 50);
+        var target = $"/chat/threads?api-version={Wire.ChatVersion}";
+        (await b.AsUser(eve.Token, HttpMethod.Get, target)).Is(200);
+        for (var cut = 0; cut < 2; cut++)
+        {
+            await nodes.CutOffB();
+            (await front.AsApplication(HttpMethod.Post, $"/identities/{Uri.EscapeDataString(eve.Id)}/:revokeAccessTokens?api-version={Wire.IdentityVersion}")).Is(204);
+            await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+            Assert.InRange((await b.AsUser(eve.Token, HttpMethod.Get, target)).Status, 401, 599);
+            await More(acknowledged, 50);
+            await nodes.ConnectB();
+            (await b.AsUser(eve.Token, HttpMethod.Get, target)).Is(401);
+            await More(acknowledged, 50);
+        }
+
+        await enough.CancelAsync();
+        await Task.WhenAll(writers);
+        var found = await Messages(b, ben, thread);
+        Assert.Empty(acknowledged.Except(found));
+        Assert.Equal(found.Count, found.Distinct().Count());
+    }
+
+    [Fact]
     public async Task What_is_done_on_one_node_is_so_on_the_other()
     {
         using var a = nodes.At("a");
