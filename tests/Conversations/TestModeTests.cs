@@ -4,6 +4,7 @@ using System.Text.Json;
 namespace Domicile.Tests.Conversations;
 
 /// <summary>What the test-suite of an application asks of a server of its own.</summary>
+[Trait("length", "full")]
 public sealed class TestModeTests : IAsyncLifetime
 {
     private EphemeralServer _server = null!;

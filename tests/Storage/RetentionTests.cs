@@ -6,6 +6,7 @@ using Domicile.Tests.Hardness;
 
 namespace Domicile.Tests.Storage;
 
+[Trait("length", "full")]
 public sealed class SqliteRetentionTests() : RetentionTests(new SqliteFixture(), usually: 2);
 
 [Trait("needs", "postgres")]
