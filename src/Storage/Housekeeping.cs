@@ -35,7 +35,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly Meter _meter = new("Domicile.Retention");
-    private volatile TaskCompletionSource _wake = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly WakeUp _wake = new();
     private Task _running = Task.CompletedTask;
     private bool _leads;
     private DateTimeOffset _sweptOn;
@@ -201,7 +201,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
     }
 
     /// <summary>There is something to remove.</summary>
-    internal void Wake() => _wake.TrySetResult();
+    internal void Wake() => _wake.Signal();
 
     private async Task Purge(Purge purge, CancellationToken cancel)
     {
@@ -234,10 +234,9 @@ public sealed partial class Housekeeping : IAsyncDisposable
         {
             try
             {
-                // Renewed before the round: what comes in during it is not slept through.
-                var wake = _wake = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                var next = _wake.Next();
                 await Round(cancel);
-                await wake.Task.WaitAsync(_unit.Options.SweepInterval, _unit.Clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await next.WaitAsync(_unit.Options.SweepInterval, _unit.Clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (OperationCanceledException)
             {

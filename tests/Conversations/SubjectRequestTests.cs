@@ -89,7 +89,7 @@ public sealed class SubjectRequestTests(SharedServer shared)
         Assert.Contains("stays", messages.Body, StringComparison.Ordinal);
         await wire.Say(bo, thread, "and goes on");
 
-        var (receipt, text) = await Receipt(wire, officer, id);
+        var (receipt, text) = await Receipt(await shared.Server, wire, officer, id);
         Assert.Empty(receipt.Faults());
         var statement = JsonSerializer.Deserialize<ErasureStatement>(receipt.Statement, JsonSerializerOptions.Web)!;
         Assert.Equal([true, true, false], statement.People.Select(person => person.Found));
@@ -279,9 +279,14 @@ public sealed class SubjectRequestTests(SharedServer shared)
         return state;
     }
 
-    private static async Task<(SubjectReceipt Receipt, string Text)> Receipt(Wire wire, string officer, string id)
+    private static async Task<(SubjectReceipt Receipt, string Text)> Receipt(ServerProcess server, Wire wire, string officer, string id)
     {
         var (receipt, text) = (default(SubjectReceipt), "");
+        using (var administration = new Administration(server).Wire())
+        {
+            (await administration.AsUser(officer, HttpMethod.Post, "/audit/checkpoints")).Is(200);
+        }
+
         await Eventually.Holds(
             async () =>
             {

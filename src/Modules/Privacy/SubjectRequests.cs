@@ -26,6 +26,9 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
     private static readonly TimeSpan LeaseTime = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(5);
 
+    /// <summary>While rows of an erased person are being removed, which nobody tells.</summary>
+    private static readonly TimeSpan LookAgainSoon = TimeSpan.FromMilliseconds(500);
+
     /// <summary>The clocks of nodes may differ by this much.</summary>
     private static readonly TimeSpan ClockMargin = TimeSpan.FromMinutes(10);
     private readonly ILogger _log = (ILogger?)log ?? NullLogger.Instance;
@@ -54,24 +57,24 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
     public void Start() => _running = Task.WhenAll(_units.Values.Select(unit => Task.Run(() => Run(unit, _stopping.Token))));
 
     /// <summary>Carries out what waits in a scale unit.</summary>
-    /// <returns>How many requests were brought to their end.</returns>
-    public async Task<int> CarryOut(Home unit, CancellationToken cancel)
+    /// <returns>Whether one is left that goes on by itself in a moment.</returns>
+    public async Task<bool> CarryOut(Home unit, CancellationToken cancel)
     {
-        var ended = 0;
+        var isUnderWay = false;
         foreach (var state in (SubjectRequestState[])[SubjectRequestState.Running, SubjectRequestState.Restricted, SubjectRequestState.Pending])
         {
             foreach (var request in (await InState(unit, state, cancel)).OrderBy(request => request.Number))
             {
                 if (!await unit.Lease(Work, LeaseTime, cancel))
                 {
-                    return ended;
+                    return isUnderWay;
                 }
 
-                ended += await CarryOut(unit, request, cancel) ? 1 : 0;
+                isUnderWay |= !await CarryOut(unit, request, cancel);
             }
         }
 
-        return ended;
+        return isUnderWay;
     }
 
     /// <inheritdoc/>
@@ -87,33 +90,22 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
 
     private async Task Run(Home unit, CancellationToken cancel)
     {
-        var wake = new SemaphoreSlim(0, 1);
-        void Wake()
-        {
-            try
-            {
-                wake.Release();
-            }
-            catch (SemaphoreFullException)
-            {
-                // It is awake.
-            }
-        }
-
+        var wake = new WakeUp();
         unit.Store.Feed.Observe(
             entries =>
             {
                 if (entries.Any(entry => (entry.Kind.ClrType == typeof(SubjectRequest) && entry.Change == Change.Inserted) || (entry.Kind.ClrType == typeof(Hold) && entry.Change == Change.Deleted)))
                 {
-                    Wake();
+                    wake.Signal();
                 }
             },
-            Wake);
+            wake.Signal);
         while (!cancel.IsCancellationRequested)
         {
+            var (next, pause) = (wake.Next(), LookAgainAfter);
             try
             {
-                await CarryOut(unit, cancel);
+                pause = await CarryOut(unit, cancel) ? LookAgainSoon : LookAgainAfter;
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
@@ -128,11 +120,11 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
                 LogFault(fault, unit.Geography.Name);
             }
 
-            await Task.WhenAny(wake.WaitAsync(cancel), Task.Delay(LookAgainAfter, clock, cancel));
+            await next.WaitAsync(pause, clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    /// <returns>Whether it came to its end.</returns>
+    /// <returns>Whether it rests: it is over, or held up by what somebody must end.</returns>
     private async Task<bool> CarryOut(Home unit, SubjectRequest request, CancellationToken cancel)
     {
         if (await unit.Administration!.Find(request.ResourceId, cancel) is not { } home)
@@ -293,8 +285,7 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
                 Step?.Invoke("erase");
                 if (await home.Subjects.FingerprintOf(person.Handle, cancel) is not null && await Erase(home, person.Handle, request, cancel) is { } refused)
                 {
-                    await Save(unit, request with { State = SubjectRequestState.Restricted, Obstacle = refused.Type }, null, cancel);
-                    return false;
+                    return await Save(unit, request with { State = SubjectRequestState.Restricted, Obstacle = refused.Type }, null, cancel) is not null;
                 }
 
                 person = person with { ErasedOn = clock.GetUtcNow() };
