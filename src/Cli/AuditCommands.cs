@@ -39,7 +39,7 @@ internal static class AuditCommands
             var log = await Fresh(client, role, which, cancel);
             var path = parsed.GetRequiredValue(file);
             var written = 0L;
-            await Guarded(path, async () =>
+            await LocalFile.Write(path, async () =>
             {
                 // Who acted is in it: the file is its owner's alone.
                 await using var stream = SecretFile.Open(path, FileMode.Create, FileAccess.Write, FileShare.None);
@@ -86,10 +86,10 @@ internal static class AuditCommands
             }
 
             var path = parsed.GetRequiredValue(file);
-            var export = Read(path, () =>
+            var export = LocalFile.Read(path, () =>
             {
                 using var reader = new StreamReader(path);
-                return AuditExport.Verify(reader, [.. checkpoints.Select(each => Read(each, () => CheckpointText(each)))], given);
+                return AuditExport.Verify(reader, [.. checkpoints.Select(each => LocalFile.Read(each, () => CheckpointText(each)))], given);
             });
             Report(export, checkpoints.Length, terminal);
             return Task.FromResult(export.Faults.Count == 0 ? ExitCode.Ok : ExitCode.Failure);
@@ -119,7 +119,7 @@ internal static class AuditCommands
                 return;
             }
 
-            await Guarded(path, () => File.WriteAllTextAsync(path, log.Checkpoint, cancel));
+            await LocalFile.Write(path, () => File.WriteAllTextAsync(path, log.Checkpoint, cancel));
             terminal.Output.WriteLine($"The checkpoint of {log.Size} entries of {Table.Clean(log.Geography)} is in {path}; {log.Witnessed}.");
         });
         return verb;
@@ -163,33 +163,10 @@ internal static class AuditCommands
 
     private static string StoreQuery(string? store) => store is null ? "" : $"&store={Uri.EscapeDataString(store)}";
 
-    private static async Task<AuditLogReply> Fresh(AdminClient client, string role, string which, CancellationToken cancel)
+    /// <summary>Has the log sign a checkpoint now.</summary>
+    internal static async Task<AuditLogReply> Fresh(AdminClient client, string role, string which, CancellationToken cancel)
     {
         var log = await client.Post(role, which.Length == 0 ? "audit/checkpoints" : $"audit/checkpoints?{which[1..]}", AdminJson.Default.JsonElement, JsonElement.Parse("{}"), AdminJson.Default.AuditLogReply, cancel);
         return log.Checkpoint is not null ? log : throw new CommandFailure($"The audit log of {Table.Clean(log.Geography)} has no entries yet.");
-    }
-
-    private static T Read<T>(string path, Func<T> read)
-    {
-        try
-        {
-            return read();
-        }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandFailure($"{path} cannot be read: {failed.Message}");
-        }
-    }
-
-    private static async Task Guarded(string path, Func<Task> write)
-    {
-        try
-        {
-            await write();
-        }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandFailure($"{path} cannot be written: {failed.Message}");
-        }
     }
 }

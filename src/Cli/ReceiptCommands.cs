@@ -49,17 +49,9 @@ internal static class ReceiptCommands
     {
         try
         {
-            if (new FileInfo(path) is { Exists: true, Length: > LargestFileBytes })
-            {
-                throw new JsonException();
-            }
-
-            var kept = JsonSerializer.Deserialize(File.ReadAllBytes(path), AdminJson.Default.KeptReceipt);
+            var bytes = LocalFile.Read(path, () => new FileInfo(path) is { Exists: true, Length: > LargestFileBytes } ? throw new JsonException() : File.ReadAllBytes(path));
+            var kept = JsonSerializer.Deserialize(bytes, AdminJson.Default.KeptReceipt);
             return kept is { Receipt.Statement: not null } ? (kept.Receipt, kept.Openings ?? []) : throw new JsonException();
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandFailure($"{path} cannot be read: {failure.Message}");
         }
         catch (JsonException)
         {

@@ -184,7 +184,7 @@ internal static class SubjectCommands
             using var installation = Installation.Open(parsed.GetValue(options.Data), terminal);
             var (client, found) = await installation.Resource(parsed.GetRequiredValue(resource), parsed.GetValue(options.Geography), cancel);
             var path = parsed.GetRequiredValue(file);
-            await Guarded(path, async () =>
+            await LocalFile.Write(path, async () =>
             {
                 // What is kept about somebody is in it: the file is its owner's alone.
                 await using var stream = SecretFile.Open(path, FileMode.Create, FileAccess.Write, FileShare.None);
@@ -198,6 +198,8 @@ internal static class SubjectCommands
     private static async Task Keep(
         AdminClient client, string path, string file, IReadOnlyList<SubjectIdentifierBody> identifiers, SubjectReply made, Terminal terminal, CancellationToken cancel)
     {
+        // It need not wait for the log's own pace.
+        await AuditCommands.Fresh(client, AdminRoles.ForSubjects, "", cancel);
         SubjectReceipt receipt;
         while ((receipt = await client.Get(AdminRoles.ForSubjects, path, AdminJson.Default.SubjectReceipt, cancel)).State != SubjectReceipt.Complete)
         {
@@ -205,7 +207,7 @@ internal static class SubjectCommands
         }
 
         var openings = identifiers.Zip(made.Identifiers, (identifier, kept) => new ReceiptOpening(identifier.Type, identifier.Value, kept.Salt ?? "")).ToList();
-        await Guarded(file, async () =>
+        await LocalFile.Write(file, async () =>
         {
             // With it, who was erased can be told: the file is its owner's alone.
             await using var stream = SecretFile.Open(file, FileMode.Create, FileAccess.Write, FileShare.None);
@@ -259,18 +261,6 @@ internal static class SubjectCommands
         return dot > 0
             ? new SubjectChangeBody(text[..dot], text[(dot + 1)..equals], JsonValue.Create(text[(equals + 1)..]))
             : throw CommandFailure.Usage($"--change takes KIND.MEMBER=TEXT, such as chat.participant.displayName=Ada, not '{text}'.");
-    }
-
-    private static async Task Guarded(string path, Func<Task> write)
-    {
-        try
-        {
-            await write();
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandFailure($"{path} cannot be written: {failure.Message}");
-        }
     }
 
     private static Option<string[]> Many(string name, string helpName, string description) => new(name) { HelpName = helpName, Description = description };

@@ -20,9 +20,7 @@ public static class RecordCount
 #pragma warning restore CA2100
                 foreach (var (name, value) in ((string, long)[])[("@resource", store.Resource.Number), ("@most", most + 1L)])
                 {
-                    var parameter = command.CreateParameter();
-                    (parameter.ParameterName, parameter.Value) = (name, value);
-                    command.Parameters.Add(parameter);
+                    command.Add(name, value);
                 }
 
                 return Convert.ToInt64(await command.ExecuteScalarAsync(cancel), CultureInfo.InvariantCulture);

@@ -28,9 +28,12 @@ public sealed class SubjectRecords
     }
 
     /// <summary>Reads all of it, kind by kind.</summary>
-    public async IAsyncEnumerable<SubjectRecord> Of(SubjectRef person, [EnumeratorCancellation] CancellationToken cancel)
+    public IAsyncEnumerable<SubjectRecord> Of(SubjectRef person, CancellationToken cancel) => Of(person, _ => true, cancel);
+
+    /// <summary>Reads what is of some kinds.</summary>
+    public async IAsyncEnumerable<SubjectRecord> Of(SubjectRef person, Func<RecordKind, bool> which, [EnumeratorCancellation] CancellationToken cancel)
     {
-        foreach (var kind in _unit.Catalogue.Kinds)
+        foreach (var kind in _unit.Catalogue.Kinds.Where(which))
         {
             foreach (var search in Searches(kind))
             {
@@ -227,11 +230,11 @@ public sealed class SubjectRecords
 #pragma warning disable CA2100 // Names of the catalogue, nothing that anybody sent.
                 command.CommandText = sql;
 #pragma warning restore CA2100
-                Add(command, "@resource", _resource.Number);
-                Add(command, "@person", person.Value);
+                command.Add("@resource", _resource.Number);
+                command.Add("@person", person.Value);
                 for (var i = 0; i < after.Length; i++)
                 {
-                    Add(command, $"@k{i}", after[i].Type switch { ColumnType.Integer => after[i].Number, ColumnType.Text => after[i].Text!, _ => after[i].Bytes! });
+                    command.Add($"@k{i}", after[i].Type switch { ColumnType.Integer => after[i].Number, ColumnType.Text => after[i].Text!, _ => after[i].Bytes! });
                 }
 
                 var found = new List<T>();
@@ -244,13 +247,6 @@ public sealed class SubjectRecords
                 return found;
             },
             cancel);
-
-    private static void Add(DbCommand command, string name, object value)
-    {
-        var parameter = command.CreateParameter();
-        (parameter.ParameterName, parameter.Value) = (name, value);
-        command.Parameters.Add(parameter);
-    }
 
     private readonly record struct Search(SubjectFiling Filing, string Where);
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Domicile.Modules.Http;
 using Domicile.Residency;
 using Domicile.Storage;
@@ -14,7 +13,7 @@ public sealed class ChatHappenings
     private readonly ChatStore _store;
     private readonly BoundedCache<(Geography Geography, long Thread), IReadOnlyList<ChatParticipant>> _members = new(4_096);
     private readonly BoundedCache<(Geography Geography, long Thread), ChatThread> _threads = new(4_096);
-    private readonly ConcurrentDictionary<Feed, bool> _observed = new();
+    private readonly FeedWatch _watch = new();
 
     internal ChatHappenings(ChatStore store)
     {
@@ -251,7 +250,7 @@ public sealed class ChatHappenings
             return known;
         }
 
-        Observe(home);
+        _watch.On(home, Drop, Forget);
         var version = _members.Version;
         var read = await home.Store.Range<ChatParticipant>(thread).Open(cancel);
         _members.AddUnlessDropped((home.Geography, thread.Value), read, version);
@@ -265,7 +264,7 @@ public sealed class ChatHappenings
             return known;
         }
 
-        Observe(home);
+        _watch.On(home, Drop, Forget);
         var version = _threads.Version;
         if (await home.Store.Get<ChatThread>([thread], cancel) is not { } read)
         {
@@ -287,25 +286,6 @@ public sealed class ChatHappenings
             _members.Drop((geography, entry.Key[0].Number));
             _threads.Drop((geography, entry.Key[0].Number));
         }
-    }
-
-    private void Observe(Home home)
-    {
-        if (!_observed.TryAdd(home.Store.Feed, true))
-        {
-            return;
-        }
-
-        var geography = home.Geography;
-        home.Store.Feed.Observe(
-            entries =>
-            {
-                foreach (var entry in entries)
-                {
-                    Drop(geography, entry);
-                }
-            },
-            Forget);
     }
 
     /// <summary>A thread's people, as one happening meets them.</summary>

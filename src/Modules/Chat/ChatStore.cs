@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Dapper;
 using Domicile.Residency;
 using Domicile.Storage;
@@ -23,7 +22,7 @@ internal sealed class ChatStore
     private readonly BoundedCache<(ResourceRef Resource, string PublicId), Ref<ChatThread>> _threads = new(32_768);
     private readonly BoundedCache<(Geography Geography, Ref<ChatThread> Thread), bool> _deleted = new(65_536);
     private readonly BoundedCache<Guid, long> _arrivals = new(16_384);
-    private readonly ConcurrentDictionary<Feed, bool> _observed = new();
+    private readonly FeedWatch _watch = new();
 
     /// <summary>A thread by the id that requests name; null when the resource has none such.</summary>
     public async ValueTask<Ref<ChatThread>?> Find(Home home, string publicId, CancellationToken cancel)
@@ -33,7 +32,7 @@ internal sealed class ChatStore
             return _deleted.TryGet((home.Geography, known), out _) ? null : known;
         }
 
-        Observe(home);
+        _watch.On(home, Changed, _threads.Clear);
         if (await home.Store.Lookup<ChatThread>(nameof(ChatThread.PublicId), ColumnValue.Of(publicId), 1, cancel) is not [var thread])
         {
             return null;
@@ -104,26 +103,12 @@ internal sealed class ChatStore
         return from.ToUnixTimeMilliseconds();
     }
 
-    private void Observe(Home home)
+    private void Changed(Geography geography, FeedEntry entry)
     {
-        if (!_observed.TryAdd(home.Store.Feed, true))
+        if (entry.Change == Change.Deleted && entry.Kind.ClrType == typeof(ChatThread))
         {
-            return;
+            _deleted.Add((geography, new Ref<ChatThread>(entry.Key[0].Number)), true);
         }
-
-        var geography = home.Geography;
-        home.Store.Feed.Observe(
-            entries =>
-            {
-                foreach (var entry in entries)
-                {
-                    if (entry.Change == Change.Deleted && entry.Kind.ClrType == typeof(ChatThread))
-                    {
-                        _deleted.Add((geography, new Ref<ChatThread>(entry.Key[0].Number)), true);
-                    }
-                }
-            },
-            _threads.Clear);
     }
 }
 

@@ -16,7 +16,7 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
 {
     private const string SecretPurpose = "user tokens";
     private readonly ConcurrentDictionary<Geography, Lazy<Task<TokenSigner>>> _signers = new();
-    private readonly ConcurrentDictionary<Feed, bool> _observed = new();
+    private readonly FeedWatch _watch = new();
     private readonly BoundedCache<TokenHash, CheckedToken> _checked = new(32_768);
     private readonly BoundedCache<(Geography Geography, SubjectRef Subject), long> _revocations = new(65_536);
 
@@ -116,7 +116,7 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
             return known;
         }
 
-        Observe(home);
+        _watch.On(home, Changed, _revocations.Clear);
         var version = _revocations.Version;
         if (await home.Store.Get<UserAccount>([subject], cancel) is not { } account)
         {
@@ -127,32 +127,18 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
         return account.Revocations;
     }
 
-    private void Observe(Home home)
+    private void Changed(Geography geography, FeedEntry entry)
     {
-        if (!_observed.TryAdd(home.Store.Feed, true))
+        if (entry.Kind.ClrType == typeof(CommunicationResource) && entry.Change != Change.Inserted)
         {
-            return;
+            // Rare: the resource may have been emptied, and its people with it.
+            _checked.Clear();
+            _revocations.Clear();
         }
-
-        var geography = home.Geography;
-        home.Store.Feed.Observe(
-            entries =>
-            {
-                foreach (var entry in entries)
-                {
-                    if (entry.Kind.ClrType == typeof(CommunicationResource) && entry.Change != Change.Inserted)
-                    {
-                        // Rare: the resource may have been emptied, and its people with it.
-                        _checked.Clear();
-                        _revocations.Clear();
-                    }
-                    else if (entry.Kind.ClrType == typeof(UserAccount) && entry.Change != Change.Inserted)
-                    {
-                        _revocations.Drop((geography, new SubjectRef(entry.Key[0].Number)));
-                    }
-                }
-            },
-            _revocations.Clear);
+        else if (entry.Kind.ClrType == typeof(UserAccount) && entry.Change != Change.Inserted)
+        {
+            _revocations.Drop((geography, new SubjectRef(entry.Key[0].Number)));
+        }
     }
 
     private async ValueTask<TokenSigner> SignerOf(Home home, CancellationToken cancel)

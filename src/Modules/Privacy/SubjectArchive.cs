@@ -97,11 +97,11 @@ internal sealed class SubjectArchive(Home home, SubjectRef person, DateTimeOffse
     private async Task WriteFiles(ZipArchive zip, CancellationToken cancel)
     {
         var number = 0;
-        await foreach (var record in home.Subjects.Of(person, cancel))
+
+        // An archive in an archive would say everything twice.
+        await foreach (var record in home.Subjects.Of(person, kind => kind.BlobColumn >= 0 && kind.ClrType != typeof(SubjectExport), cancel))
         {
-            // An archive in an archive would say everything twice.
-            if (record.Filing != SubjectFiling.Own || record.Kind.BlobColumn < 0 || record.Kind.ClrType == typeof(SubjectExport)
-                || await home.Subjects.OpenFile(record, cancel) is not { } file)
+            if (record.Filing != SubjectFiling.Own || await home.Subjects.OpenFile(record, cancel) is not { } file)
             {
                 continue;
             }

@@ -168,15 +168,7 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
             }
         }
 
-        if (isBehind)
-        {
-            RealtimeMeter.Dropped.Add(1);
-            current?.End(Ending.Behind);
-        }
-        else
-        {
-            current?.Wake();
-        }
+        Tell(current, isBehind);
     }
 
     /// <summary>What came before everything that waits, from the time when it was away.</summary>
@@ -207,6 +199,11 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
             }
         }
 
+        Tell(current, isBehind);
+    }
+
+    private static void Tell(Connection? current, bool isBehind)
+    {
         if (isBehind)
         {
             RealtimeMeter.Dropped.Add(1);

@@ -134,23 +134,13 @@ internal sealed class TransferEndpoints(IResourceHomes homes, TimeProvider clock
             return unreadable;
         }
 
-        if (request.Reason is not { Length: >= 1 and <= ReasonMax } reason)
+        var (home, after, bad) = await PageOf(call, request.Reason, request.After, cancel);
+        if (home is null)
         {
-            return TransferProblems.NoReason;
+            return bad!;
         }
 
-        var after = 0L;
-        if (request.After is not null && !TransferLimits.TryReadId(request.After, out after))
-        {
-            return TransferProblems.BadAfter;
-        }
-
-        if (await homes.Find(call.Geography, call.Route("nameOrId"), cancel) is not { } home)
-        {
-            return TransferProblems.NoResource;
-        }
-
-        return await Audited(call, home, reason, "a page of threads", cancel) is { } refused
+        return await Audited(call, home, request.Reason!, "a page of threads", cancel) is { } refused
             ? refused
             : Reply.Json(200, await ThreadExport.Threads(home, request.After is null ? null : after, cancel), TransferJson.Default.ExportThreadsReply);
     }
@@ -162,20 +152,10 @@ internal sealed class TransferEndpoints(IResourceHomes homes, TimeProvider clock
             return unreadable;
         }
 
-        if (request.Reason is not { Length: >= 1 and <= ReasonMax } reason)
+        var (home, after, bad) = await PageOf(call, request.Reason, request.After, cancel);
+        if (home is null)
         {
-            return TransferProblems.NoReason;
-        }
-
-        var after = 0L;
-        if (request.After is not null && !TransferLimits.TryReadId(request.After, out after))
-        {
-            return TransferProblems.BadAfter;
-        }
-
-        if (await homes.Find(call.Geography, call.Route("nameOrId"), cancel) is not { } home)
-        {
-            return TransferProblems.NoResource;
+            return bad!;
         }
 
         if (request.Thread is not { Length: >= 1 and <= TransferLimits.ThreadIdCharacters } named || await ThreadImport.Find(home, named, cancel) is not { } thread)
@@ -183,9 +163,19 @@ internal sealed class TransferEndpoints(IResourceHomes homes, TimeProvider clock
             return TransferProblems.NoThread;
         }
 
-        return await Audited(call, home, reason, "a page of messages", cancel) is { } refused
+        return await Audited(call, home, request.Reason!, "a page of messages", cancel) is { } refused
             ? refused
             : Reply.Json(200, await ThreadExport.Messages(home, thread, after, cancel), TransferJson.Default.ExportMessagesReply);
+    }
+
+    /// <summary>What both exports are asked for: a page of a resource, with a reason.</summary>
+    private async ValueTask<(Home? Home, long After, Problem? Bad)> PageOf(Call call, string? reason, string? from, CancellationToken cancel)
+    {
+        var after = 0L;
+        return reason is not { Length: >= 1 and <= ReasonMax } ? (null, 0, TransferProblems.NoReason)
+            : from is not null && !TransferLimits.TryReadId(from, out after) ? (null, 0, TransferProblems.BadAfter)
+            : await homes.Find(call.Geography, call.Route("nameOrId"), cancel) is { } home ? (home, after, null)
+            : (null, 0, TransferProblems.NoResource);
     }
 
     private async ValueTask<Problem?> Audited(Call call, Home home, string reason, string what, CancellationToken cancel) =>

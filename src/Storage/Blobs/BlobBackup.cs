@@ -15,7 +15,6 @@ internal sealed class BlobBackup
     public const string ListName = "blobs.list";
 
     private const string DirectoryName = "blobs";
-    private const string DraftSuffix = ".part";
 
     /// <summary>A line of the list: name, length, digest.</summary>
     private const int LineParts = 3;
@@ -36,13 +35,10 @@ internal sealed class BlobBackup
     /// <summary>Copies what lies there now, before the database is copied.</summary>
     public void CopyAll(CancellationToken cancel)
     {
-        if (Directory.Exists(_from))
+        foreach (var id in DirectoryBlobs.FilesIn(_from).Select(DirectoryBlobs.IdOf).OfType<Guid>())
         {
-            foreach (var id in new DirectoryInfo(_from).EnumerateDirectories().SelectMany(folder => folder.EnumerateFiles()).Select(IdOf).OfType<Guid>())
-            {
-                cancel.ThrowIfCancellationRequested();
-                Copy(id);
-            }
+            cancel.ThrowIfCancellationRequested();
+            Copy(id);
         }
     }
 
@@ -66,7 +62,7 @@ internal sealed class BlobBackup
         var named = Named(database, catalogue);
         foreach (var id in _copied.Keys.Where(id => !named.Contains(id)).ToList())
         {
-            File.Delete(PathOf(_to, id));
+            File.Delete(DirectoryBlobs.PathOf(_to, id));
             _copied.Remove(id);
         }
 
@@ -105,7 +101,7 @@ internal sealed class BlobBackup
                 throw new InvalidDataException($"{list} is damaged.");
             }
 
-            var file = new FileInfo(PathOf(Path.Combine(backup, DirectoryName), id));
+            var file = new FileInfo(DirectoryBlobs.PathOf(Path.Combine(backup, DirectoryName), id));
             if (!file.Exists || file.Length.ToString(CultureInfo.InvariantCulture) != parts[1] || DigestOf(file.FullName) != parts[2])
             {
                 throw new InvalidDataException($"{file.FullName} is missing, or is not what {ListName} says: it is damaged or was changed.");
@@ -128,27 +124,27 @@ internal sealed class BlobBackup
         }
 
         SecretFile.CreateDirectory(place);
-        foreach (var folder in files.GroupBy(file => Path.GetDirectoryName(PathOf(place, file.Id))!))
+        foreach (var folder in files.GroupBy(file => Path.GetDirectoryName(DirectoryBlobs.PathOf(place, file.Id))!))
         {
             SecretFile.CreateDirectory(folder.Key);
             foreach (var (id, sha256) in folder)
             {
                 cancel.ThrowIfCancellationRequested();
-                var path = PathOf(place, id);
+                var path = DirectoryBlobs.PathOf(place, id);
                 if (File.Exists(path) && DigestOf(path) == sha256)
                 {
                     continue;
                 }
 
-                File.Delete(path + DraftSuffix);
-                using (var source = File.OpenRead(PathOf(Path.Combine(backup, DirectoryName), id)))
-                using (var target = SecretFile.Open(path + DraftSuffix, FileMode.CreateNew, FileAccess.Write, FileShare.None))
+                File.Delete(path + DirectoryBlobs.DraftSuffix);
+                using (var source = File.OpenRead(DirectoryBlobs.PathOf(Path.Combine(backup, DirectoryName), id)))
+                using (var target = SecretFile.Open(path + DirectoryBlobs.DraftSuffix, FileMode.CreateNew, FileAccess.Write, FileShare.None))
                 {
                     source.CopyTo(target);
                     target.Flush(flushToDisk: true);
                 }
 
-                File.Move(path + DraftSuffix, path, overwrite: true);
+                File.Move(path + DirectoryBlobs.DraftSuffix, path, overwrite: true);
             }
 
             SecretFile.FlushDirectory(folder.Key);
@@ -156,14 +152,6 @@ internal sealed class BlobBackup
 
         SecretFile.FlushDirectory(place);
         SecretFile.FlushDirectoryOf(place);
-    }
-
-    private static Guid? IdOf(FileInfo file) => Guid.TryParseExact(file.Directory!.Name + file.Name, "N", out var id) ? id : null;
-
-    private static string PathOf(string directory, Guid id)
-    {
-        var name = id.ToString("N", CultureInfo.InvariantCulture);
-        return Path.Combine(directory, name[..2], name[2..]);
     }
 
     private static string DigestOf(string path)
@@ -201,10 +189,10 @@ internal sealed class BlobBackup
     /// <returns>False when it is not there, or is being removed: its header goes first.</returns>
     private bool Copy(Guid id)
     {
-        var (path, buffer) = (PathOf(_to, id), new byte[BlobSeal.SealedChunkBytes]);
+        var (path, buffer) = (DirectoryBlobs.PathOf(_to, id), new byte[BlobSeal.SealedChunkBytes]);
         try
         {
-            using var source = new FileStream(PathOf(_from, id), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            using var source = new FileStream(DirectoryBlobs.PathOf(_from, id), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
             var read = source.ReadAtLeast(buffer, BlobSeal.HeaderBytes, throwOnEndOfStream: false);
             if (buffer.AsSpan(0, Math.Min(read, BlobSeal.HeaderBytes)).IndexOfAnyExcept((byte)0) < 0)
             {

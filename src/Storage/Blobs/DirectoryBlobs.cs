@@ -12,7 +12,8 @@ namespace Domicile.Storage.Blobs;
 /// <param name="clock">Dates the files: what is collected is judged by it.</param>
 internal sealed class DirectoryBlobs(string directory, TimeProvider clock) : IBlobFiles
 {
-    private const string DraftSuffix = ".part";
+    /// <summary>What the name of a file has behind it while it is written.</summary>
+    internal const string DraftSuffix = ".part";
 
     public ValueTask<IBlobDraft> Begin(BlobRef blob, CancellationToken cancel) => Guarded<IBlobDraft>(() =>
     {
@@ -51,10 +52,10 @@ internal sealed class DirectoryBlobs(string directory, TimeProvider clock) : IBl
 
     public async IAsyncEnumerable<(BlobRef Blob, DateTimeOffset PublishedOn)> List([EnumeratorCancellation] CancellationToken cancel)
     {
-        foreach (var file in Files())
+        foreach (var file in FilesIn(directory))
         {
             cancel.ThrowIfCancellationRequested();
-            if (Guid.TryParseExact(file.Directory!.Name + file.Name, "N", out var id))
+            if (IdOf(file) is { } id)
             {
                 yield return (new BlobRef(id), new DateTimeOffset(file.LastWriteTimeUtc));
             }
@@ -66,7 +67,7 @@ internal sealed class DirectoryBlobs(string directory, TimeProvider clock) : IBl
     public async ValueTask<int> RemoveDrafts(DateTimeOffset since, CancellationToken cancel)
     {
         var removed = 0;
-        foreach (var file in Files().Where(file => file.Name.EndsWith(DraftSuffix, StringComparison.Ordinal) && file.LastWriteTimeUtc < since.UtcDateTime))
+        foreach (var file in FilesIn(directory).Where(file => file.Name.EndsWith(DraftSuffix, StringComparison.Ordinal) && file.LastWriteTimeUtc < since.UtcDateTime))
         {
             cancel.ThrowIfCancellationRequested();
             Remove(file.FullName);
@@ -77,14 +78,21 @@ internal sealed class DirectoryBlobs(string directory, TimeProvider clock) : IBl
         return removed;
     }
 
-    private IEnumerable<FileInfo> Files() =>
+    /// <summary>All files below a directory of sealed files, those that are being written too.</summary>
+    internal static IEnumerable<FileInfo> FilesIn(string directory) =>
         Directory.Exists(directory) ? new DirectoryInfo(directory).EnumerateDirectories().SelectMany(folder => folder.EnumerateFiles()) : [];
 
-    private string PathOf(BlobRef blob)
+    /// <summary>Where a file lies below a directory of sealed files, a backup's too: in one of 256 folders.</summary>
+    internal static string PathOf(string directory, Guid id)
     {
-        var name = blob.Id.ToString("N", CultureInfo.InvariantCulture);
+        var name = id.ToString("N", CultureInfo.InvariantCulture);
         return Path.Combine(directory, name[..2], name[2..]);
     }
+
+    /// <summary>Which file it is; null for one that is being written.</summary>
+    internal static Guid? IdOf(FileInfo file) => Guid.TryParseExact(file.Directory!.Name + file.Name, "N", out var id) ? id : null;
+
+    private string PathOf(BlobRef blob) => PathOf(directory, blob.Id);
 
     private static void MakeFolder(string above, string folder)
     {

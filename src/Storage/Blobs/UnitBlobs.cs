@@ -137,9 +137,7 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
 #pragma warning disable CA2100 // Names of the catalogue, nothing that anybody sent.
                         command.CommandText = $"SELECT 1 FROM {kind.Table} WHERE {kind.Columns[kind.BlobColumn].Name} = @blob";
 #pragma warning restore CA2100
-                        var parameter = command.CreateParameter();
-                        parameter.ParameterName = "@blob";
-                        command.Parameters.Add(parameter);
+                        var parameter = command.Add("@blob", null);
                         foreach (var blob in blobs)
                         {
                             parameter.Value = blob.Id.ToByteArray(bigEndian: true);

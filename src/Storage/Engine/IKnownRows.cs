@@ -26,6 +26,9 @@ internal interface IKnownRows
     /// <summary>Whether a root of that key was deleted and what was below it is not yet gone: a new one would go with it.</summary>
     bool IsGoing(RecordKind kind, long root, long resource);
 
+    /// <summary>The columns of people of a kind, as <see cref="PlanReview.PeopleOf"/> tells them.</summary>
+    IReadOnlyList<int> PeopleOf(RecordKind kind);
+
     /// <summary>Whether the person's erasure has begun. What was sealed before that and is still on its way must not be written any more.</summary>
     bool IsErased(long person);
 

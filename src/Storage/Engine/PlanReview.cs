@@ -15,8 +15,7 @@ internal static class PlanReview
     /// <summary>Why the plan is not carried out, or null.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="rows">What is there.</param>
-    /// <param name="people">The columns of people of a kind, as <see cref="PeopleOf"/> tells them.</param>
-    public static Problem? Refusal(Plan plan, IKnownRows rows, Func<RecordKind, IReadOnlyList<int>> people)
+    public static Problem? Refusal(Plan plan, IKnownRows rows)
     {
         if (plan.Lock is { } root && !rows.HasRoot(root.Kind, root.Id, plan.Resource))
         {
@@ -44,7 +43,7 @@ internal static class PlanReview
 
         foreach (var write in plan.Writes)
         {
-            if (RefusalOf(plan, write, rows, people) is { } refused)
+            if (RefusalOf(plan, write, rows) is { } refused)
             {
                 return refused;
             }
@@ -53,10 +52,10 @@ internal static class PlanReview
         return Precedence.Refusal(plan.Erased, plan.Resource, rows);
     }
 
-    private static Problem? RefusalOf(Plan plan, Write write, IKnownRows rows, Func<RecordKind, IReadOnlyList<int>> people)
+    private static Problem? RefusalOf(Plan plan, Write write, IKnownRows rows)
     {
         var (kind, resource) = (write.Kind, plan.ResourceOf(write));
-        if (write.What != WriteKind.Delete && IsOfErased(write, rows, people(kind)))
+        if (write.What != WriteKind.Delete && IsOfErased(write, rows, rows.PeopleOf(kind)))
         {
             return StorageProblems.Gone;
         }

@@ -130,11 +130,16 @@ internal sealed class PostgresDatabase : IAsyncDisposable
             try
             {
                 await using var connection = await source.OpenConnectionAsync(cancel);
+                if (source == _readers)
+                {
+                    return await work(connection, cancel);
+                }
+
                 var confirmation = PostgresConfirmation.On(connection);
                 var answer = await work(connection, cancel);
 
                 // What an earlier attempt committed may not have been confirmed when its connection ended.
-                await (attempt > 1 && source == _source ? confirmation.Ask(cancel) : confirmation.Require(cancel));
+                await (attempt > 1 ? confirmation.Ask(cancel) : confirmation.Require(cancel));
                 return answer;
             }
             catch (Exception fault) when (PostgresFault.IsUnavailable(fault) && !(source == _readers && PostgresFault.IsReadOnly(fault)) && !cancel.IsCancellationRequested)

@@ -89,7 +89,7 @@ internal sealed class PostgresGroup
         foreach (var commit in _commits)
         {
             var plan = commit.Plan;
-            commit.Refused = PlanReview.Refusal(plan, _known, kind => _tables[kind].People) ?? (_known.ContradictsItself(plan) ? StorageProblems.Exists : null);
+            commit.Refused = PlanReview.Refusal(plan, _known) ?? (_known.ContradictsItself(plan) ? StorageProblems.Exists : null);
             if (commit.Refused is null)
             {
                 Apply(commit, now, at);

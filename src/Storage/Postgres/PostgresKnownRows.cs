@@ -74,6 +74,8 @@ internal sealed class PostgresKnownRows : IKnownRows
 
     public bool IsGoing(RecordKind kind, long root, long resource) => _going.Contains(RowKey.Row(kind, [root], resource));
 
+    public IReadOnlyList<int> PeopleOf(RecordKind kind) => _tables[kind].People;
+
     public bool IsErased(long person) => _erased.Contains(person);
 
     public long LastArrival(RecordKind appended, long root) => _heads.TryGetValue((appended, root), out var head) ? head.Arrival : 0;

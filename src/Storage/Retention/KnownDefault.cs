@@ -85,12 +85,8 @@ public sealed record KnownDefault
             {
                 using var command = connection.CreateCommand();
                 command.CommandText = "SELECT number, id FROM engine_resource WHERE number > @after ORDER BY number LIMIT @take";
-                foreach (var (name, value) in ((string, long)[])[("@after", after), ("@take", Take)])
-                {
-                    var parameter = command.CreateParameter();
-                    (parameter.ParameterName, parameter.Value) = (name, value);
-                    command.Parameters.Add(parameter);
-                }
+                command.Add("@after", after);
+                command.Add("@take", (long)Take);
 
                 var page = new List<(long, Guid)>();
                 using var rows = await command.ExecuteReaderAsync(cancel);

@@ -111,9 +111,7 @@ public sealed class RetentionRules
 
                     foreach (var (name, value) in values)
                     {
-                        var parameter = command.CreateParameter();
-                        (parameter.ParameterName, parameter.Value) = (name, value);
-                        command.Parameters.Add(parameter);
+                        command.Add(name, value);
                     }
 
                     return Convert.ToInt64(await command.ExecuteScalarAsync(cancel), CultureInfo.InvariantCulture);

@@ -48,6 +48,8 @@ internal sealed class SqliteKnownRows(SqliteSession session, IReadOnlyDictionary
     public bool IsGoing(RecordKind kind, long root, long resource) =>
         session.PrepareFixed(Going).Bind(1, resource).Bind(2, tables[kind].Number).Bind(3, root).StepOnce();
 
+    public IReadOnlyList<int> PeopleOf(RecordKind kind) => tables[kind].People;
+
     public bool IsErased(long person) => heads.IsErased(person);
 
     public long LastArrival(RecordKind appended, long root) => heads.LastArrival(session, tables[appended], root);

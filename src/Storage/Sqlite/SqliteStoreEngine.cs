@@ -407,7 +407,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
     /// <summary>Carries out a plan on the writer's thread: looks first, then writes, so that a refusal leaves no trace.</summary>
     internal EngineOutcome Apply(SqliteSession session, Plan plan, List<FeedEntry> entries)
     {
-        if (PlanReview.Refusal(plan, _known ??= new SqliteKnownRows(session, _tables, _heads, _holds), kind => _tables[kind].People) is { } refused)
+        if (PlanReview.Refusal(plan, _known ??= new SqliteKnownRows(session, _tables, _heads, _holds)) is { } refused)
         {
             return new EngineOutcome(refused, 0, []);
         }

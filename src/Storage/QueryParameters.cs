@@ -1,0 +1,19 @@
+using System.Data.Common;
+
+namespace Domicile.Storage;
+
+/// <summary>Parameters of queries that are written for both engines.</summary>
+internal static class QueryParameters
+{
+    /// <summary>Adds a parameter.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="name">Its name, with the @.</param>
+    /// <param name="value">A number, a text or bytes; null for a value that comes later.</param>
+    public static DbParameter Add(this DbCommand command, string name, object? value)
+    {
+        var parameter = command.CreateParameter();
+        (parameter.ParameterName, parameter.Value) = (name, value);
+        command.Parameters.Add(parameter);
+        return parameter;
+    }
+}
