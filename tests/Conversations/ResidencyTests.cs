@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace Domicile.Tests.Conversations;
 
 /// <summary>What a privacy officer sees of a running server.</summary>
+[Trait("length", "full")]
 public sealed class ResidencyTests
 {
     [Fact]

@@ -126,6 +126,7 @@ public sealed class ProxyProtocolTests
     }
 
     [Fact]
+    [Trait("length", "full")]
     public async Task A_front_that_sends_half_a_header_is_not_waited_for_long()
     {
         await using var server = await Start("127.0.0.0/8", _ => { });

@@ -5,6 +5,7 @@ using Domicile.Tests.Support;
 namespace Domicile.Tests.Server;
 
 /// <summary>A start that is refused says in one line what to do, and changes nothing.</summary>
+[Trait("length", "full")]
 public sealed class RefusedStartTests(StoppedServer stopped) : IClassFixture<StoppedServer>, IDisposable
 {
     private readonly TemporaryDirectory _directory = new();

@@ -11,6 +11,7 @@ using Domicile.Tests.Support;
 namespace Domicile.Tests.Server;
 
 /// <summary>Starts, restarts and stops of the real program in development mode: ports, files and their rights.</summary>
+[Trait("length", "full")]
 public sealed partial class StartupTests : IDisposable
 {
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;

@@ -69,6 +69,7 @@ public sealed class PostgresResidencyCheckTests() : ResidencyCheckTests(new Post
     }
 }
 
+[Trait("length", "full")]
 public sealed class SqliteResidencyCheckTests() : ResidencyCheckTests(new SqliteFixture())
 {
     [Fact]
