@@ -17,7 +17,7 @@ internal sealed class LogBatch(int width, int capacity = 256)
     public int Count { get; private set; }
 
     /// <summary>One row's cells.</summary>
-    public ReadOnlySpan<LogValue> this[int row] => _cells.AsSpan(row * Width, Width);
+    public Span<LogValue> this[int row] => _cells.AsSpan(row * Width, Width);
 
     /// <summary>Adds a row and gives its cells, all null, to be filled in.</summary>
     public Span<LogValue> Add()
@@ -37,5 +37,35 @@ internal sealed class LogBatch(int width, int capacity = 256)
     {
         Count--;
         _cells.AsSpan(Count * Width, Width).Clear();
+    }
+
+    /// <summary>Keeps the rows for which the condition is true, in their order.</summary>
+    public void Keep(Scalar condition)
+    {
+        var kept = 0;
+        for (var row = 0; row < Count; row++)
+        {
+            if (condition.Eval(this[row]).Bool)
+            {
+                if (kept != row)
+                {
+                    this[row].CopyTo(this[kept]);
+                }
+
+                kept++;
+            }
+        }
+
+        Truncate(kept);
+    }
+
+    /// <summary>Keeps the first rows.</summary>
+    public void Truncate(int rows)
+    {
+        if (rows < Count)
+        {
+            _cells.AsSpan(rows * Width, (Count - rows) * Width).Clear();
+            Count = rows;
+        }
     }
 }

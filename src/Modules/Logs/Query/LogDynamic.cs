@@ -29,6 +29,26 @@ internal sealed class LogDynamic : IEquatable<LogDynamic>
     /// <summary>What a bag holds, in order; null for anything else.</summary>
     public IReadOnlyList<KeyValuePair<string, LogDynamic?>>? Members { get; }
 
+    /// <summary>Bytes, about, that it takes.</summary>
+    public long Footprint
+    {
+        get
+        {
+            var size = 56 + Scalar.Footprint;
+            foreach (var item in Items ?? [])
+            {
+                size += 8 + (item?.Footprint ?? 0);
+            }
+
+            foreach (var (name, value) in Members ?? [])
+            {
+                size += 40 + (2L * name.Length) + (value?.Footprint ?? 0);
+            }
+
+            return size;
+        }
+    }
+
     /// <summary>A scalar of a type other than dynamic; null for null.</summary>
     public static LogDynamic? Of(LogType type, LogValue scalar) =>
         type == LogType.Dynamic ? scalar.Dynamic : scalar.IsNull ? null : new LogDynamic(type, scalar.Sealed is null ? scalar : LogValue.Of(scalar.Text), null, null);

@@ -10,9 +10,13 @@ internal sealed record LogQueryLimits
     /// <value>65,536.</value>
     public int TextCharacters { get; init; } = 64 * 1024;
 
-    /// <summary>How deeply parentheses, calls and subqueries may nest.</summary>
-    /// <value>64.</value>
-    public int Nesting { get; init; } = 64;
+    /// <summary>How deeply parentheses, calls, operators such as + and subqueries may nest.</summary>
+    /// <value>128.</value>
+    public int Nesting { get; init; } = 128;
+
+    /// <summary>Steps such as <c>where</c> and <c>summarize</c>, once <c>let</c> names are replaced by what they stand for.</summary>
+    /// <value>200.</value>
+    public int Operators { get; init; } = 200;
 
     /// <summary>Names, literals and calls in a query, once its <c>let</c> names are replaced by what they stand for.</summary>
     /// <value>10,000.</value>

@@ -4,13 +4,13 @@ namespace Domicile.Modules.Logs.Query;
 /// <param name="Table">The table.</param>
 /// <param name="Range">Which rows, by <see cref="LogTable.Time"/>.</param>
 /// <param name="Conditions">All of them hold for every row that the query looks at.</param>
-/// <param name="Columns">The columns that the query uses, in the order in which a <see cref="LogBatch"/> has them.</param>
-/// <param name="Open">
-/// Of these, the protected ones whose text the query needs in each row: <see cref="LogSealed.Text"/> is to be set. The others' cells are given unopened.
+/// <param name="Columns">
+/// The columns that the query uses, in the order in which a <see cref="LogBatch"/> has them; maybe none. Cells of protected ones are given as <see cref="LogSealed"/>,
+/// or as the empty text where there is none.
 /// </param>
 /// <param name="AtMost">Rows after which the query stops reading; null when it reads all. A hint.</param>
 internal sealed record LogScan(
-    LogTable Table, LogTimeRange Range, IReadOnlyList<LogCondition> Conditions, IReadOnlyList<LogColumn> Columns, IReadOnlySet<LogColumn> Open, long? AtMost);
+    LogTable Table, LogTimeRange Range, IReadOnlyList<LogCondition> Conditions, IReadOnlyList<LogColumn> Columns, long? AtMost);
 
 /// <summary>That a column has one of these values.</summary>
 /// <param name="Column">An unprotected column, or one of <see cref="LogProtection.Person"/>.</param>

@@ -1,8 +1,8 @@
 namespace Domicile.Modules.Logs.Query;
 
 /// <summary>
-/// A cell of a protected column as it is read: not opened yet. It travels through a query as it is and is opened when the query needs its text
-/// (<see cref="LogScan.Open"/>), or at the end, for the rows that are shown (<see cref="ILogTables.Open"/>). Who stores the tables derives from it what is needed to open it.
+/// A cell of a protected column as it is read: not opened yet. It travels through a query as it is and is opened by <see cref="ILogTables.Open"/> when an operator needs its
+/// text, or at the end, for the rows that are shown. Who stores the tables derives from it what is needed to open it.
 /// </summary>
 /// <param name="token">The identifier's token; <c>default</c> in columns of <see cref="LogProtection.Sealed"/>.</param>
 internal class LogSealed(LogToken token)

@@ -64,6 +64,16 @@ internal readonly struct LogValue : IEquatable<LogValue>
     /// <summary>The value of a dynamic; null when null.</summary>
     public LogDynamic? Dynamic => _held as LogDynamic;
 
+    /// <summary>Bytes, about, that it takes beside its two words.</summary>
+    public long Footprint => _held switch
+    {
+        string text => 24 + (2L * text.Length),
+        LogSealed cell => 64 + (2L * (cell.Text?.Length ?? 0)),
+        LogDynamic json => json.Footprint,
+        System.Guid => 32,
+        _ => 0,
+    };
+
     /// <summary>A bool.</summary>
     public static LogValue Of(bool value) => value ? True : False;
 
