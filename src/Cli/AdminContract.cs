@@ -73,6 +73,38 @@ internal sealed record HoldRequest(string Covers, string? Name, string Reason, D
 internal sealed record HoldReply(
     string Id, string Covers, string Reason, DateTimeOffset PlacedOn, DateTimeOffset ReviewOn, bool IsDue, string? Name = null, string? PlacedByRole = null, string? PlacedWith = null);
 
+/// <summary>Asks for a subscription to events.</summary>
+internal sealed record EventSubscriptionRequest(
+    string Name, string Target, string? TargetGeography, string? ExceptionReason, IReadOnlyList<string>? EventTypes, string? SubjectBeginsWith, string? SubjectEndsWith, string Schema,
+    IReadOnlyList<EventHeaderModel> Headers, int? MaxDeliveryAttempts, int? EventTimeToLiveInMinutes, bool DeadLetters);
+
+/// <summary>A header of deliveries.</summary>
+internal sealed record EventHeaderModel(string Name, string Value);
+
+/// <summary>A subscription to events.</summary>
+internal sealed record EventSubscriptionReply(
+    string Name, string State, string Target, IReadOnlyList<string> EventTypes, string SubjectBeginsWith, string SubjectEndsWith, string Schema, IReadOnlyList<string> Headers,
+    int MaxDeliveryAttempts, int EventTimeToLiveInMinutes, bool DeadLetters, DateTimeOffset CreatedOn, string? TargetGeography = null, string? ExceptionReason = null,
+    DateTimeOffset? ConsentUntil = null, EventCountsReply? Counts = null);
+
+/// <summary>What became of a subscription's events.</summary>
+internal sealed record EventCountsReply(
+    long Waiting, long DeadLetters, long Delivered, long FailedAttempts, long DeadLettered, long Dropped, DateTimeOffset? LastDeliveredOn = null, string? LastFailure = null);
+
+/// <summary>A type of event.</summary>
+internal sealed record EventTypeReply(string Name, string Meaning, bool IsPassing);
+
+/// <summary>An event that could not be delivered.</summary>
+internal sealed record DeadLetterReply(
+    string Id, IReadOnlyList<string> EventTypes, int Events, string DeadLetterReason, int DeliveryAttempts, DateTimeOffset PublishTime, DateTimeOffset DeadLetteredOn,
+    string? LastDeliveryOutcome = null, DateTimeOffset? LastDeliveryAttemptTime = null);
+
+/// <summary>Asks for dead letters to be sent again.</summary>
+internal sealed record RedeliverRequest(IReadOnlyList<string>? Ids);
+
+/// <summary>How many were.</summary>
+internal sealed record RedeliverReply(int Redelivered, long Remaining);
+
 /// <summary>Turns the clock of a development server.</summary>
 internal sealed record TurnClockRequest(double ForwardSeconds);
 
@@ -194,6 +226,16 @@ internal sealed record BackupReply(string Directory, string Database, DateTimeOf
 [JsonSerializable(typeof(HoldReply))]
 [JsonSerializable(typeof(IReadOnlyList<HoldReply>))]
 [JsonSerializable(typeof(Page<HoldReply>))]
+[JsonSerializable(typeof(EventSubscriptionRequest))]
+[JsonSerializable(typeof(EventSubscriptionReply))]
+[JsonSerializable(typeof(IReadOnlyList<EventSubscriptionReply>))]
+[JsonSerializable(typeof(Page<EventSubscriptionReply>))]
+[JsonSerializable(typeof(Page<EventTypeReply>))]
+[JsonSerializable(typeof(IReadOnlyList<EventTypeReply>))]
+[JsonSerializable(typeof(Page<DeadLetterReply>))]
+[JsonSerializable(typeof(IReadOnlyList<DeadLetterReply>))]
+[JsonSerializable(typeof(RedeliverRequest))]
+[JsonSerializable(typeof(RedeliverReply))]
 [JsonSerializable(typeof(ResourceSettings))]
 [JsonSerializable(typeof(ProblemReply))]
 [JsonSerializable(typeof(TurnClockRequest))]

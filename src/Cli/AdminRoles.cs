@@ -33,6 +33,12 @@ internal static class AdminRoles
     /// <summary><c>hold</c>: what is kept against its rule, of whom, and why.</summary>
     public const string ForHolds = Privacy;
 
+    /// <summary><c>events subscription create</c> and <c>delete</c>: what people write leaves by it.</summary>
+    public const string ForEvents = Owner;
+
+    /// <summary><c>events dead-letters redeliver</c>.</summary>
+    public const string ForDeadLetters = Operator;
+
     /// <summary><c>subject</c>: what is kept about people.</summary>
     public const string ForSubjects = Privacy;
 

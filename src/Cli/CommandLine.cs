@@ -67,6 +67,7 @@ internal static class CommandLine
             ResidencyCommands.Describe(options, terminal),
             RetentionCommands.Describe(options, terminal),
             HoldCommands.Describe(options, terminal),
+            EventCommands.Describe(options, terminal),
             StoreCommands.Describe(options, terminal),
             BackupCommands.Backup(options, terminal),
             BackupCommands.Restore(options, terminal),

@@ -2,7 +2,9 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Domicile.Modules.Administration;
 using Domicile.Modules.Audit;
+using Domicile.Modules.Events;
 using Domicile.Modules.Http;
+using Domicile.Modules.Http.Outbound;
 using Domicile.Modules.Privacy;
 using Domicile.Modules.Realtime;
 using Domicile.Modules.Testing;
@@ -132,7 +134,7 @@ public sealed partial class Node : IAsyncDisposable
             await node.OpenUnits(DevelopmentUnits(directory, request.PostgresFile, geographies), cancel);
             var certificate = Guarded(directory, () => DevelopmentAuthority.Open(directory, clock));
             node._certificates = ServerCertificates.ForDevelopment(certificate, loggers.CreateLogger<ServerCertificates>());
-            var parts = await node.Compose(ports, isDevelopment: true, cancel);
+            var parts = await node.Compose(ports, new OutboundRules { AllowsLoopback = true, IsOwnPort = port => node._host?.Listeners.Ports.Contains(port) != false }, isDevelopment: true, cancel);
             node._host = ServerHost.Build(parts);
             ports.Attach(node._host.Listeners);
             var origins = node._units.Select((unit, i) => new AdminOrigin(unit.Options.Geography.Name, ports.OpenAdministration(unit.Options.Geography, i))).ToList();
@@ -172,7 +174,7 @@ public sealed partial class Node : IAsyncDisposable
             node._credential = Guarded(options.Data, () => NodeFiles.Credential(options.Data));
             MakeDirectory(options.Data);
             await node.OpenUnits(options.Geographies.Keys.SelectMany(options.ScaleUnits), cancel);
-            node._host = await ServerHost.BuildProduction(options, await node.Compose(new ProductionOrigins(options), isDevelopment: false, cancel));
+            node._host = await ServerHost.BuildProduction(options, await node.Compose(new ProductionOrigins(options), options.OutboundRules(), isDevelopment: false, cancel));
             node.WriteAdmin(null, [.. options.Geographies.Select(pair => AdminOriginOf(pair.Key, pair.Value.Administration))]);
             await node.Start(cancel);
             node.ReloadWhenTold();
@@ -268,13 +270,14 @@ public sealed partial class Node : IAsyncDisposable
         }
     }
 
-    private async Task<ServerParts> Compose(IResourceOrigins origins, bool isDevelopment, CancellationToken cancel)
+    private async Task<ServerParts> Compose(IResourceOrigins origins, OutboundRules outbound, bool isDevelopment, CancellationToken cancel)
     {
         var services = new ServiceCollection()
             .AddSingleton(_clock)
             .AddSingleton(_loggers)
             .AddSingleton(typeof(ILogger<>), typeof(Logger<>))
             .AddSingleton(origins)
+            .AddSingleton(outbound)
             .AddSingleton(_credential!)
             .AddSingleton(new AdministrationMode(isDevelopment));
         foreach (var module in ProductModules.All)
@@ -286,6 +289,7 @@ public sealed partial class Node : IAsyncDisposable
         await AdministrationModule.Prepare(_services, [.. _units.DistinctBy(unit => unit.Options.Geography).Select(unit => unit.Own)], cancel);
         await AuditModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
         PrivacyModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);
+        EventsModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);
         await RealtimeModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
         var readiness = new Readiness(_clock);
         foreach (var unit in _units)
@@ -320,6 +324,7 @@ public sealed partial class Node : IAsyncDisposable
 
         AuditModule.Start(_services!);
         PrivacyModule.Start(_services!);
+        EventsModule.Start(_services!);
     }
 
     private void WriteAdmin(string? certificateAuthority, IReadOnlyList<AdminOrigin> origins) =>

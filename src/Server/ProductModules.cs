@@ -1,6 +1,7 @@
 using Domicile.Modules.Administration;
 using Domicile.Modules.Audit;
 using Domicile.Modules.Chat;
+using Domicile.Modules.Events;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
 using Domicile.Modules.Privacy;
@@ -23,6 +24,7 @@ public static class ProductModules
         new IdentityModule(),
         new ChatModule(),
         new RealtimeModule(),
+        new EventsModule(),
         new PrivacyModule(),
         new TransferModule(),
         new TestingModule(),

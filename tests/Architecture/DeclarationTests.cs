@@ -23,6 +23,7 @@ public sealed class DeclarationTests
         "audit.entry.Commitment",             // a salted hash
         "audit.group.Leaves",                 // hashes of what was sealed
         "audit.witnessed.Origin",             // a geography and random digits
+        "events.subscription.Name",           // the owner's name for a subscription: letters, digits and hyphens
         "chat.thread.PublicId",               // random
         "storage.hold.Covers",                // one of two words, or the name of a kind of record
         "storage.defaultRule.Kind",           // the name of a kind of record

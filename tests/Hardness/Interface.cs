@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Domicile.Modules.Administration;
 using Domicile.Modules.Chat;
+using Domicile.Modules.Events;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
 using Domicile.Modules.Privacy;
@@ -71,6 +72,21 @@ internal static class Interface
         new("Realtime_Register", 202, RealtimeJson.Default.Registration, """{"registrationId":"GUID"}"""),
         new("Realtime_Unregister", 202),
         new("Realtime_Probe", 200),
+        new("Events_ListTypes", 200),
+        new("Events_ListSubscriptions", 200),
+        new("Events_CreateSubscription", 422, EventsJson.Default.CreateSubscriptionRequest,
+            """
+            {"name":"orders","target":"http://localhost:1/events","targetGeography":"Europe","exceptionReason":"r","eventTypes":["Microsoft.Communication.ChatMessageReceived"],
+            "subjectBeginsWith":"thread/","subjectEndsWith":"x","schema":"EventGridSchema","headers":[{"name":"x-api-key","value":"abc"}],"maxDeliveryAttempts":30,
+            "eventTimeToLiveInMinutes":1440,"deadLetters":true}
+            """),
+        new("Events_GetSubscription", 404),
+        new("Events_AskAgain", 404) { NeedsNoBody = true },
+        new("Events_DeleteSubscription", 404),
+        new("Events_ListDeadLetters", 404) { Query = [("maxPageSize", "10"), ("continuation", "1")] },
+        new("Events_RedeliverDeadLetters", 404, EventsJson.Default.RedeliverRequest, """{"ids":["1"]}"""),
+        new("Events_Consent", 404) { Query = [("code", "GUID")] },
+        new("Events_ConsentByPost", 404) { Query = [("code", "GUID")], NeedsNoBody = true },
         new("Administration_MintToken", 201, AdministrationJson.Default.MintTokenRequest, """{"role":"reader","expiresInMinutes":15}"""),
         new("Administration_GetGeography", 200),
         new("Administration_GetInventory", 200),
@@ -247,6 +263,8 @@ internal sealed record Scene(string Thread, string Message, string Member, strin
         .Replace("{sid}", "made-up", StringComparison.Ordinal)
         .Replace("{registrationId}", "an-endpoint", StringComparison.Ordinal)
         .Replace("{holdId}", Hold, StringComparison.Ordinal)
+        .Replace("{subscription}", "a-subscription", StringComparison.Ordinal)
+        .Replace("{subscriptionId}", "1", StringComparison.Ordinal)
         .Replace("{entry}", "1-1", StringComparison.Ordinal)
         .Replace("{requestId}", "00000000-0000-4000-8000-000000000000", StringComparison.Ordinal)
         .Replace("{number}", "1", StringComparison.Ordinal);

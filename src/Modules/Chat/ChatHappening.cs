@@ -64,15 +64,21 @@ public abstract record ChatHappening
     public sealed record ThreadChanged(ChatThreadProperties Thread) : ChatHappening;
 
     /// <summary>A thread is gone.</summary>
-    public sealed record ThreadDeleted : ChatHappening;
+    public sealed record ThreadDeleted : ChatHappening
+    {
+        /// <summary>When the thread was created, where that is still known.</summary>
+        public DateTimeOffset? CreatedOn { get; init; }
+    }
 
     /// <summary>People were added.</summary>
     /// <param name="Added">Who.</param>
-    public sealed record ParticipantsAdded(IReadOnlyList<ChatPerson> Added) : ChatHappening;
+    /// <param name="CreatedOn">When the thread was created.</param>
+    public sealed record ParticipantsAdded(IReadOnlyList<ChatPerson> Added, DateTimeOffset CreatedOn) : ChatHappening;
 
     /// <summary>Someone left or was removed.</summary>
     /// <param name="Removed">Who.</param>
-    public sealed record ParticipantsRemoved(IReadOnlyList<ChatPerson> Removed) : ChatHappening;
+    /// <param name="CreatedOn">When the thread was created.</param>
+    public sealed record ParticipantsRemoved(IReadOnlyList<ChatPerson> Removed, DateTimeOffset CreatedOn) : ChatHappening;
 }
 
 /// <summary>Someone in a thread.</summary>
@@ -80,6 +86,9 @@ public abstract record ChatHappening
 /// <param name="DisplayName">The name under which they take part, or wrote.</param>
 public sealed record ChatPerson(string RawId, string? DisplayName)
 {
+    /// <summary>Their handle, for whoever keeps who it was and looks the rest up again; nobody for who was erased.</summary>
+    public SubjectRef Subject { get; init; }
+
     /// <summary>The instant from which the history is shared with them.</summary>
     public DateTimeOffset? ShareHistoryTime { get; init; }
 

@@ -85,6 +85,34 @@ public sealed class ChatHappenings
         return [];
     }
 
+    /// <summary>What an entry of <see cref="ChatThreadDeletion"/> means: for whoever must not miss it, as those who heed only signals do.</summary>
+    /// <returns>What happened; null when it is not there any more.</returns>
+    /// <inheritdoc cref="Of(Home, FeedEntry, Func{SubjectRef, bool}, CancellationToken)"/>
+    public static async ValueTask<ChatHappening.ThreadDeleted?> OfDeletion(Home home, FeedEntry entry, CancellationToken cancel)
+    {
+        if (await home.Store.Get<ChatThreadDeletion>([entry.Key[0].Number], cancel) is not { } deletion)
+        {
+            return null;
+        }
+
+        return new ChatHappening.ThreadDeleted
+        {
+            ThreadId = deletion.PublicId,
+            Version = deletion.DeletedOn.ToUnixTimeMilliseconds(),
+            By = await new Scene(home, [], _ => true).Person(deletion.By, cancel),
+            Audience = deletion.Members,
+            CreatedOn = deletion.CreatedOn,
+        };
+    }
+
+    /// <summary>People by their ids, and by the names under which they take part in a thread, if it is still there; who was erased is left out.</summary>
+    /// <param name="home">The home of the thread's resource.</param>
+    /// <param name="thread">The key of the thread; 0 when names do not matter.</param>
+    /// <param name="people">Who.</param>
+    /// <param name="cancel">Gives up.</param>
+    public async ValueTask<IReadOnlyList<ChatPerson>> PeopleOf(Home home, long thread, IReadOnlyList<SubjectRef> people, CancellationToken cancel) =>
+        await new Scene(home, thread == 0 ? [] : await Members(home, new Ref<ChatThread>(thread), cancel), _ => true).People(people, cancel);
+
     /// <summary>Entries may have been missed: nothing that is remembered is relied on.</summary>
     public void Forget()
     {
@@ -139,7 +167,7 @@ public sealed class ChatHappenings
         {
             return
             [
-                new ChatHappening.ParticipantsRemoved(await scene.People(people, cancel))
+                new ChatHappening.ParticipantsRemoved(await scene.People(people, cancel), thread.CreatedOn)
                 {
                     ThreadId = thread.PublicId, Version = message.Id, By = by, Audience = [.. scene.Present().Union(people.Where(scene.IsAsked))],
                 },
@@ -151,7 +179,7 @@ public sealed class ChatHappenings
         return
         [
             .. created,
-            new ChatHappening.ParticipantsAdded(await scene.People(people, cancel))
+            new ChatHappening.ParticipantsAdded(await scene.People(people, cancel), thread.CreatedOn)
             {
                 ThreadId = thread.PublicId, Version = message.Id, By = by, Audience = await Seeing(scene, message.Id, cancel),
             },
@@ -309,7 +337,7 @@ public sealed class ChatHappenings
                 .. from person in people
                    where ids.ContainsKey(person)
                    let member = Members.FirstOrDefault(member => member.Person == person)
-                   select new ChatPerson(ids[person], member?.DisplayName) { ShareHistoryTime = member?.ShareHistoryTime, Metadata = member?.Metadata },
+                   select new ChatPerson(ids[person], member?.DisplayName) { Subject = person, ShareHistoryTime = member?.ShareHistoryTime, Metadata = member?.Metadata },
             ];
         }
     }

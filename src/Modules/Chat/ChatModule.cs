@@ -13,7 +13,8 @@ public sealed class ChatModule : IModule
         .Add<ChatParticipant>(ChatRecords.Default)
         .Add<ChatMessage>(ChatRecords.Default)
         .Add<ChatReceipt>(ChatRecords.Default)
-        .Add<ChatCreation>(ChatRecords.Default);
+        .Add<ChatCreation>(ChatRecords.Default)
+        .Add<ChatThreadDeletion>(ChatRecords.Default);
 
     /// <inheritdoc/>
     public void AddServices(IServiceCollection services) => services

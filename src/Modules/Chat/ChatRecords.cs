@@ -243,9 +243,41 @@ public sealed record ChatCreation
     public required Ref<ChatThread> Thread { get; init; }
 }
 
+/// <summary>
+/// That someone deleted a thread, for those who are to be told of it and cannot read the thread any more. Written by the batch that deletes it.
+/// </summary>
+[Record(
+    "chat.deletion", DataCategory.OperationLog, Retention.FixedAge, AgeDays = 1, Erasure = ErasureRule.Delete, IsTransit = true,
+    Note = "Who was in a thread when someone deleted it, so that their systems can be told; nothing that was written there.")]
+public sealed record ChatThreadDeletion
+{
+    /// <summary>The thread that is gone.</summary>
+    [Key]
+    public required Ref<ChatThread> Thread { get; init; }
+
+    /// <summary>Who deleted it.</summary>
+    [Owner]
+    public required SubjectRef By { get; init; }
+
+    /// <summary>When.</summary>
+    [Clock]
+    public required DateTimeOffset DeletedOn { get; init; }
+
+    /// <summary>The id that clients knew.</summary>
+    public required string PublicId { get; init; }
+
+    /// <summary>When the thread had been created.</summary>
+    public required DateTimeOffset CreatedOn { get; init; }
+
+    /// <summary>Who was in it.</summary>
+    [Note("handles; resolved when told")]
+    public required IReadOnlyList<SubjectRef> Members { get; init; }
+}
+
 [JsonSerializable(typeof(ChatThread))]
 [JsonSerializable(typeof(ChatParticipant))]
 [JsonSerializable(typeof(ChatMessage))]
 [JsonSerializable(typeof(ChatReceipt))]
 [JsonSerializable(typeof(ChatCreation))]
+[JsonSerializable(typeof(ChatThreadDeletion))]
 internal sealed partial class ChatRecords : JsonSerializerContext;

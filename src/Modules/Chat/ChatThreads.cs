@@ -189,9 +189,17 @@ internal sealed class ChatThreads(ThreadDoor door, TimeProvider clock)
         }
 
         // Read before it is gone: afterwards nothing of it opens, and who was in it is to be told.
-        var members = (await call.Home.Store.Range<ChatParticipant>(me.Thread).Open(cancel)).Where(member => member.RemovedOn is null).Select(member => member.Person.Value).ToList();
+        var members = (await call.Home.Store.Range<ChatParticipant>(me.Thread).Open(cancel)).Where(member => member.RemovedOn is null).Select(member => member.Person).ToList();
+        if (await call.Home.Store.Get<ChatThread>([me.Thread], cancel) is not { } thread)
+        {
+            return ChatProblems.NoThread;
+        }
+
+        var now = clock.GetUtcNow();
+        var deletion = new ChatThreadDeletion { Thread = me.Thread, By = me.Person, DeletedOn = now, PublicId = thread.PublicId, CreatedOn = thread.CreatedOn, Members = members };
         var outcome = await call.Home.Store.Commit(
-            b => b.Lock(me.Thread, ChatProblems.NoThread).Require<ChatParticipant>([me.Thread, me.Person], ChatProblems.NoLongerIn).Delete<ChatThread>([me.Thread], ChatProblems.NoThread),
+            b => b.Lock(me.Thread, ChatProblems.NoThread).Require<ChatParticipant>([me.Thread, me.Person], ChatProblems.NoLongerIn)
+                .Delete<ChatThread>([me.Thread], ChatProblems.NoThread).Insert(deletion, ChatProblems.NoThread),
             cancel);
         if (outcome.Refused is { } refused)
         {
@@ -199,7 +207,7 @@ internal sealed class ChatThreads(ThreadDoor door, TimeProvider clock)
         }
 
         ChatSignals.SendDeleted(
-            call.Home, me.Thread, new DeletedSignal(call.Route("threadId"), me.Person.Value, me.DisplayName, clock.GetUtcNow().ToUnixTimeMilliseconds(), members));
+            call.Home, me.Thread, new DeletedSignal(call.Route("threadId"), me.Person.Value, me.DisplayName, now.ToUnixTimeMilliseconds(), [.. members.Select(member => member.Value)]));
         return Reply.Empty(204);
     }
 

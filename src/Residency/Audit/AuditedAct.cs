@@ -80,6 +80,23 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
     /// <summary>An export was handed out.</summary>
     public static readonly AuditedAct SubjectExportRead = new(53, "subjectExport.read", "The archive of what is kept about a person was handed out.", "Privacy");
 
+    /// <summary>A subscription to events was made.</summary>
+    public static readonly AuditedAct EventSubscriptionCreated = new(
+        70, "eventSubscription.created", "Events of a resource are told to a system of the customer's. The entry names the host and the geography that was declared for it.", "Events");
+
+    /// <summary>A subscription to events was deleted.</summary>
+    public static readonly AuditedAct EventSubscriptionDeleted = new(71, "eventSubscription.deleted", "A subscription to events was deleted, with what waited for it.", "Events");
+
+    /// <summary>Events leave the geography.</summary>
+    public static readonly AuditedAct EventsLeaveGeography = new(
+        72, "events.leaveGeography", "A subscription was made whose target is declared outside the geography, or nowhere: its events leave, for the stated reason.", "Events");
+
+    /// <summary>A subscription's target consented.</summary>
+    public static readonly AuditedAct EventSubscriptionConsented = new(73, "eventSubscription.consented", "The target of a subscription to events consented to it by a call of its own.", "Events");
+
+    /// <summary>Dead letters were sent again.</summary>
+    public static readonly AuditedAct DeadLettersRedelivered = new(74, "deadLetters.redelivered", "Events that could not be delivered were sent to their subscription again.", "Events");
+
     /// <summary>A message was sent, in a resource that has its messages audited.</summary>
     public static readonly AuditedAct MessageSent = new(
         30, "message.sent", "A message was sent in a resource whose settings ask for this. The entry is a digest of the message's own record.", "Chat");
@@ -101,6 +118,7 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
         IdentitiesListed, TokensRevoked, IdentityErased, MessageSent, HoldPlaced, HoldReleased, HoldsListed,
         SubjectRequestMade, SubjectRequestCancelled, SubjectRequestCompleted, SubjectExportRead,
         ResourceEmptied, ImportBegun, RecordsImported, ResourceExported,
+        EventSubscriptionCreated, EventSubscriptionDeleted, EventsLeaveGeography, EventSubscriptionConsented, DeadLettersRedelivered,
     ];
 
     private static readonly FrozenDictionary<int, AuditedAct> ByNumber = All.ToFrozenDictionary(act => act.Number);

@@ -163,6 +163,11 @@ internal static partial class CatalogueRules
             yield return "[KeptBetween] is for a fixed age, which lies between the two, or for what is appended: 1 to 36500 days.";
         }
 
+        if (kind.IsTransit && kind.Retention is not (Retention.FixedAge or Retention.StoredDate))
+        {
+            yield return "a copy on its way goes whether it arrives or not, so it has a fixed age or a stored date.";
+        }
+
         if (kind.Retention == Retention.WithParent && kind.ParentColumn < 0)
         {
             yield return "it goes with its parent, but has no [Parent].";

@@ -127,6 +127,12 @@ public sealed class RecordAttribute(string kind, DataCategory category, Retentio
     /// <summary>Whether what a record said before counts too, so that a hold keeps it from being changed. What is appended is a history anyway.</summary>
     public bool IsHistory { get; init; }
 
+    /// <summary>
+    /// Whether it is a copy on its way to somebody else, such as an event that waits to be delivered: what it says is kept where it was copied from, so no hold keeps the copy.
+    /// Such a kind has a fixed age or a stored date, so that it goes whether it arrives or not.
+    /// </summary>
+    public bool IsTransit { get; init; }
+
     /// <summary>Accessed, cached or stored.</summary>
     public Exposure Exposure { get; init; } = Exposure.Stored;
 

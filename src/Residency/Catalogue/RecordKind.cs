@@ -23,6 +23,7 @@ public abstract class RecordKind
         ErasureReason = declaration.ErasureReason;
         Exposure = declaration.Exposure;
         IsHistory = declaration.IsHistory || declaration.Layout == Layout.Append;
+        IsTransit = declaration.IsTransit;
         Note = declaration.Note;
         KeptBetween = type.GetCustomAttribute<KeptBetweenAttribute>();
         Indexes = [.. type.GetCustomAttributes<IndexAttribute>()];
@@ -60,6 +61,9 @@ public abstract class RecordKind
 
     /// <summary>Whether what a record said before counts too: a hold keeps it from being changed, not only from being deleted.</summary>
     public bool IsHistory { get; }
+
+    /// <summary>Whether it is a copy on its way to somebody else, which no hold keeps.</summary>
+    public bool IsTransit { get; }
 
     /// <summary>A sentence for the inventory.</summary>
     public string? Note { get; }

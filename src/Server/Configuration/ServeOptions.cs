@@ -1,3 +1,4 @@
+using Domicile.Modules.Http.Outbound;
 using Domicile.Residency;
 using Domicile.Storage;
 
@@ -17,6 +18,16 @@ internal sealed record ServeOptions
 
     [Setting("What clients may take before a request is understood.")]
     public LimitOptions Limits { get; init; } = new();
+
+    [Setting("What the node may call by itself, such as the targets of event subscriptions.")]
+    public OutboundOptions Outbound { get; init; } = new();
+
+    /// <summary>What the operator said of outbound calls.</summary>
+    public OutboundRules OutboundRules()
+    {
+        var own = Listeners().Select(listener => listener.Address.Port).ToHashSet();
+        return new OutboundRules { AllowedNetworks = Outbound.AllowedNetworks, IsOwnPort = own.Contains };
+    }
 
     /// <summary>The same options with everything said that was left to be understood.</summary>
     public ServeOptions WithDefaults() => this with

@@ -6,7 +6,7 @@ namespace Domicile.Storage;
 
 /// <summary>
 /// The question whether a hold covers a row, as SQL that both engines understand, made from the declarations: so that a new kind in a new module is held without a
-/// line of its own. A row is covered by a hold on its resource, on a person whom it names, on itself or a root above it; and a root also by a hold on a person who
+/// line of its own; a copy on its way to somebody else is not. A row is covered by a hold on its resource, on a person whom it names, on itself or a root above it; and a root also by a hold on a person who
 /// has something below it, or on a root below it, because they would go with it.
 /// </summary>
 internal sealed class HoldSql
@@ -32,7 +32,9 @@ internal sealed class HoldSql
     {
         lock (_of)
         {
-            return _of.TryGetValue(kind, out var known) ? known : _of[kind] = $"CASE WHEN {Any} THEN coalesce({string.Join(", ", Terms(kind))}, NULL) END";
+            return _of.TryGetValue(kind, out var known) ? known : _of[kind] = kind.IsTransit
+                ? $"CASE WHEN 1 = 0 THEN (SELECT h.id FROM {_holds} h LIMIT 1) END"
+                : $"CASE WHEN {Any} THEN coalesce({string.Join(", ", Terms(kind))}, NULL) END";
         }
     }
 
@@ -107,7 +109,7 @@ internal sealed class HoldSql
     /// <param name="depth">How far below it is.</param>
     private IEnumerable<string> Below(RecordKind kind, string way, string condition, string key, int depth)
     {
-        foreach (var child in kind.Children)
+        foreach (var child in kind.Children.Where(child => !child.IsTransit))
         {
             var alias = string.Create(CultureInfo.InvariantCulture, $"b{depth}");
             var link = $"{alias}.{Q(child.Columns[child.ParentColumn].Name)} = {key}";

@@ -1,0 +1,148 @@
+using Domicile.Modules.Chat;
+using Domicile.Modules.Http.Outbound;
+using Domicile.Storage;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Domicile.Modules.Events;
+
+/// <summary>
+/// Has the events of each scale unit told by one node at a time, under a lease. A node that loses it stops; the next goes on from what is written down. What both do in between is told
+/// twice, and never lost.
+/// </summary>
+internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient client, TimeProvider clock, ILogger<EventDispatch>? log = null) : IAsyncDisposable
+{
+    private const string Work = "events";
+    private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan KeepEvery = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(2);
+    private readonly ILogger _log = (ILogger?)log ?? NullLogger.Instance;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly EventEnvelope _envelope = new(chat);
+    private IReadOnlyList<Home> _units = [];
+    private Task _running = Task.CompletedTask;
+
+    /// <summary>Takes the scale units by the homes of their own records.</summary>
+    public void Prepare(IReadOnlyList<Home> scaleUnits) => _units = scaleUnits;
+
+    /// <summary>The home of the scale unit's own records in which a resource rests.</summary>
+    public Home Of(Home resource) => _units.First(unit => unit.Geography == resource.Geography && unit.ScaleUnit == resource.ScaleUnit);
+
+    /// <summary>Begins to work in the background. It ends with the services.</summary>
+    public void Start() => _running = Task.WhenAll(_units.Select(unit => Task.Run(() => Run(unit, _stopping.Token))));
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _running;
+        _stopping.Dispose();
+    }
+
+    private async Task Run(Home unit, CancellationToken cancel)
+    {
+        var wake = new WakeUp();
+        unit.Store.Feed.Observe(
+            entries =>
+            {
+                // What it writes itself is not what it waits for.
+                if (entries.Any(entry => entry.Kind.ClrType != typeof(EventDelivery) && entry.Kind.ClrType != typeof(EventTally)))
+                {
+                    wake.Signal();
+                }
+            },
+            wake.Signal);
+        while (!cancel.IsCancellationRequested)
+        {
+            try
+            {
+                if (await unit.Lease(Work, LeaseTime, cancel))
+                {
+                    await Lead(unit, wake, cancel);
+                }
+            }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (StoreUnavailableException)
+            {
+                LogUnavailable(unit.Geography.Name);
+            }
+            catch (Exception fault)
+            {
+                LogFault(fault, unit.Geography.Name);
+            }
+
+            await Task.Delay(AskAgain, clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task Lead(Home unit, WakeUp wake, CancellationToken cancel)
+    {
+        using var leading = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var keeping = Task.Run(() => Keep(unit, leading), CancellationToken.None);
+        await using var book = new EventBook(unit, _envelope, client, clock, _log);
+        try
+        {
+            await book.Load(leading.Token);
+            await new EventIntake(unit, book, chat, _envelope, clock, _log).Run(wake, leading.Token);
+        }
+        catch (OperationCanceledException) when (leading.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            LogLost(unit.Geography.Name);
+        }
+        finally
+        {
+            await leading.CancelAsync();
+            await keeping;
+        }
+    }
+
+    /// <summary>Makes the lease longer, and ends everything before another node can have it.</summary>
+    private async Task Keep(Home unit, CancellationTokenSource leading)
+    {
+        var kept = clock.GetTimestamp();
+        while (!leading.IsCancellationRequested)
+        {
+            await Task.Delay(KeepEvery, clock, leading.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var asked = clock.GetTimestamp();
+            try
+            {
+                if (leading.IsCancellationRequested)
+                {
+                    return;
+                }
+
+                if (!await unit.Lease(Work, LeaseTime, leading.Token))
+                {
+                    await leading.CancelAsync();
+                    return;
+                }
+
+                kept = asked;
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (StoreUnavailableException)
+            {
+                if (clock.GetElapsedTime(kept) > LeaseTime - KeepEvery)
+                {
+                    await leading.CancelAsync();
+                    return;
+                }
+            }
+        }
+    }
+
+    [LoggerMessage(3721, LogLevel.Warning, "{Geography}: the store does not answer; events wait")]
+    private partial void LogUnavailable(string geography);
+
+    [LoggerMessage(3722, LogLevel.Error, "{Geography}: telling events failed and is tried again")]
+    private partial void LogFault(Exception fault, string geography);
+
+    [LoggerMessage(3723, LogLevel.Information, "{Geography}: another node tells events now")]
+    private partial void LogLost(string geography);
+}

@@ -1,0 +1,71 @@
+using Domicile.Modules.Http.Outbound;
+using Polly;
+using Polly.CircuitBreaker;
+
+namespace Domicile.Modules.Events;
+
+/// <summary>
+/// Keeps away from a target that fails: when half of the last minute's attempts did, and there were at least four, it is left alone for 10 s, and longer each time that it has
+/// not recovered, up to 10 minutes. What was not attempted is not counted as an attempt.
+/// </summary>
+internal sealed class TargetCircuit
+{
+    private static readonly TimeSpan[] Breaks =
+    [
+        TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(10),
+    ];
+
+    private readonly ResiliencePipeline<OutboundAnswer> _pipeline;
+    private readonly TimeProvider _clock;
+    private long _openUntilTicks;
+
+    public TargetCircuit(TimeProvider clock)
+    {
+        _clock = clock;
+        _pipeline = new ResiliencePipelineBuilder<OutboundAnswer> { TimeProvider = clock }
+            .AddCircuitBreaker(new CircuitBreakerStrategyOptions<OutboundAnswer>
+            {
+                ShouldHandle = arguments => new(arguments.Outcome.Result is { } answer && IsTargetsFault(answer)),
+                FailureRatio = 0.5,
+                MinimumThroughput = 4,
+                SamplingDuration = TimeSpan.FromMinutes(1),
+                BreakDurationGenerator = arguments => new(Breaks[Math.Min(arguments.HalfOpenAttempts, Breaks.Length - 1)]),
+                OnOpened = arguments =>
+                {
+                    Interlocked.Exchange(ref _openUntilTicks, (clock.GetUtcNow() + arguments.BreakDuration).UtcTicks);
+                    return default;
+                },
+                OnClosed = _ =>
+                {
+                    Interlocked.Exchange(ref _openUntilTicks, 0);
+                    return default;
+                },
+            })
+            .Build();
+    }
+
+    /// <summary>Until when the target is left alone; in the past when it is not.</summary>
+    public DateTimeOffset OpenUntil => new(Interlocked.Read(ref _openUntilTicks), TimeSpan.Zero);
+
+    /// <summary>Makes an attempt.</summary>
+    /// <returns>The answer; null when the target is left alone.</returns>
+    public async ValueTask<OutboundAnswer?> Attempt(Func<CancellationToken, ValueTask<OutboundAnswer>> attempt, CancellationToken cancel)
+    {
+        if (_clock.GetUtcNow() < OpenUntil)
+        {
+            return null;
+        }
+
+        try
+        {
+            return await _pipeline.ExecuteAsync(attempt, cancel);
+        }
+        catch (BrokenCircuitException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Whether the target itself fails, and not only one event meets its refusal.</summary>
+    private static bool IsTargetsFault(OutboundAnswer answer) => answer.Outcome != OutboundOutcome.Answered || answer.Status is 408 or 429 or >= 500;
+}

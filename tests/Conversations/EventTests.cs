@@ -1,0 +1,303 @@
+using System.Text.Json;
+using Azure.Messaging;
+using Azure.Messaging.EventGrid;
+using Azure.Messaging.EventGrid.SystemEvents;
+using Domicile.Tests.Hardness;
+using Domicile.Tests.Support;
+using Microsoft.AspNetCore.Http;
+
+namespace Domicile.Tests.Conversations;
+
+/// <summary>What happens in a resource is told to the customer's systems, which read it with the vendor's unmodified package.</summary>
+[Collection(nameof(HardnessCollection))]
+public sealed class EventTests(EventTests.Town town) : IClassFixture<EventTests.Town>
+{
+    private const string Typing = "ChatTypingIndicatorReceivedInThread";
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task Every_chat_event_is_read_by_the_deserialiser_of_the_vendor()
+    {
+        await using var receiver = await EventReceiver.Start();
+        var name = await town.Subscribe(receiver);
+        using var wire = town.Wire();
+        var (ada, bo, cy) = (await wire.NewUser(), await wire.NewUser(), await wire.NewUser());
+        var thread = await Converse(wire, receiver, ada, bo, cy);
+        await Eventually.Holds(() => Task.FromResult(receiver.Received.Select(each => each.Type).Distinct().Count() == 17), Soon, () => $"all types came; there were {Kinds(receiver)}");
+
+        // The package of this version knows every type but that one.
+        var events = receiver.Received.Where(each => each.Type != Typing).Select(each => EventGridEvent.ParseMany(BinaryData.FromString(each.Body)).Single()).ToList();
+        Assert.Equal(events.Count, events.Select(each => each.Id).Distinct().Count());
+        Assert.All(receiver.Received, each =>
+        {
+            Assert.Equal("Notification", each.Headers["aeg-event-type"]);
+            Assert.Equal(name, each.Headers["aeg-subscription-name"]);
+            Assert.Equal("secret-value", each.Headers["x-api-key"]);
+            Assert.Equal("0", each.Headers["aeg-delivery-count"]);
+        });
+        Assert.All(events, each => Assert.EndsWith("/providers/Microsoft.Communication/communicationServices/demo", each.Topic, StringComparison.Ordinal));
+        var data = events.Select(each => (each.Subject, Data: each.TryGetSystemEventData(out var read) ? read : null)).ToList();
+        Assert.All(data, each => Assert.NotNull(each.Data));
+
+        var received = One<AcsChatMessageReceivedInThreadEventData>(data);
+        Assert.Equal(("Hello <b>all</b>", "Ada", "RichText/Html", thread), (received.Data.MessageBody, received.Data.SenderDisplayName, received.Data.Type, received.Data.ThreadId));
+        Assert.Equal("b", received.Data.Metadata["a"]);
+        Assert.Equal(ada.Id, received.Data.SenderCommunicationIdentifier.CommunicationUser.Id);
+        Assert.Equal($"thread/{thread}/sender/{ada.Id}", received.Subject);
+        Assert.Equal(received.Data.MessageId, received.Data.Version.ToString());
+        var perUser = data.Where(each => each.Data is AcsChatMessageReceivedEventData).Select(each => (each.Subject, Data: (AcsChatMessageReceivedEventData)each.Data!)).ToList();
+        Assert.Equal(new[] { ada.Id, bo.Id }.Order(), perUser.Select(each => each.Data.RecipientCommunicationIdentifier.RawId).Order());
+        Assert.All(perUser, each => Assert.Equal($"thread/{thread}/sender/{ada.Id}/recipient/{each.Data.RecipientCommunicationIdentifier.RawId}", each.Subject));
+        Assert.All(perUser, each => Assert.Equal(received.Data.MessageId, each.Data.MessageId));
+
+        var edited = One<AcsChatMessageEditedInThreadEventData>(data).Data;
+        Assert.Equal(("Hello again", received.Data.MessageId), (edited.MessageBody, edited.MessageId));
+        Assert.True(edited.EditTime >= edited.ComposeTime);
+        var deleted = One<AcsChatMessageDeletedInThreadEventData>(data).Data;
+        Assert.Equal(received.Data.MessageId, deleted.MessageId);
+        Assert.DoesNotContain("messageBody", receiver.Received.Single(each => each.Type == "ChatMessageDeletedInThread").Body, StringComparison.Ordinal);
+
+        var created = One<AcsChatThreadCreatedEventData>(data).Data;
+        Assert.Equal("A thread", created.Properties["topic"].ToString());
+        Assert.Equal(new[] { ada.Id, bo.Id }.Order(), created.Participants.Select(person => person.ParticipantCommunicationIdentifier.RawId).Order());
+        Assert.Equal("Bo", created.Participants.Single(person => person.ParticipantCommunicationIdentifier.RawId == bo.Id).DisplayName);
+        Assert.Equal(ada.Id, created.CreatedByCommunicationIdentifier.RawId);
+        Assert.Equal(2, data.Count(each => each.Data is AcsChatThreadCreatedWithUserEventData));
+
+        var added = One<AcsChatParticipantAddedToThreadEventData>(data);
+        Assert.Equal((cy.Id, "Cy", ada.Id), (added.Data.ParticipantAdded.ParticipantCommunicationIdentifier.RawId, added.Data.ParticipantAdded.DisplayName, added.Data.AddedByCommunicationIdentifier.RawId));
+        Assert.Equal($"thread/{thread}/participantadded/{cy.Id}", added.Subject);
+        var removed = One<AcsChatParticipantRemovedFromThreadEventData>(data);
+        Assert.Equal($"thread/{thread}/participantremoved/{cy.Id}", removed.Subject);
+        Assert.Equal("Another topic", One<AcsChatThreadPropertiesUpdatedEventData>(data).Data.Properties["topic"].ToString());
+        var gone = One<AcsChatThreadDeletedEventData>(data);
+        Assert.Equal((ada.Id, thread), (gone.Data.DeletedByCommunicationIdentifier.RawId, gone.Data.ThreadId));
+        Assert.Equal(created.CreateTime, gone.Data.CreateTime);
+        Assert.Equal(2, data.Count(each => each.Data is AcsChatThreadWithUserDeletedEventData));
+        var typing = receiver.Received.Single(each => each.Type == Typing);
+        Assert.Equal((ada.Id, "Ada"), (typing.Data.GetProperty("senderCommunicationIdentifier").GetProperty("rawId").GetString(), typing.Data.GetProperty("senderDisplayName").GetString()));
+
+        // In a subject there are ids, and nothing that anybody wrote.
+        Assert.All(data, each => Assert.DoesNotContain("Ada", each.Subject, StringComparison.Ordinal));
+        await town.Unsubscribe(name);
+    }
+
+    [Fact]
+    public async Task CloudEvents_are_asked_for_by_OPTIONS_and_read_by_the_deserialiser_of_the_vendor()
+    {
+        await using var receiver = await EventReceiver.Start();
+        var name = await town.Subscribe(receiver, schema: "CloudEventSchemaV1_0", types: ["Microsoft.Communication.ChatMessageReceivedInThread"]);
+        using var wire = town.Wire();
+        var (ada, bo) = (await wire.NewUser(), await wire.NewUser());
+        var thread = await wire.NewThread(ada, bo);
+        var message = await wire.Say(ada, thread, "by the cloud");
+        await Eventually.Holds(() => Task.FromResult(receiver.Received.Count == 1), Soon, () => "the event came");
+        var only = receiver.Received.Single();
+        Assert.StartsWith("application/cloudevents+json", only.Headers["Content-Type"], StringComparison.Ordinal);
+        Assert.Equal(wire.Authority, only.Headers["WebHook-Request-Origin"]);
+        Assert.Equal(wire.Authority, receiver.Questions.Single().Headers["WebHook-Request-Origin"]);
+        var read = CloudEvent.Parse(BinaryData.FromString(only.Body))!;
+        Assert.True(read.TryGetSystemEventData(out var data));
+        var received = Assert.IsType<AcsChatMessageReceivedInThreadEventData>(data);
+        Assert.Equal((message, "by the cloud"), (received.MessageId, received.MessageBody));
+        await town.Unsubscribe(name);
+    }
+
+    [Fact]
+    public async Task A_subscription_is_told_only_what_its_filters_let_through()
+    {
+        await using var receiver = await EventReceiver.Start();
+        using var wire = town.Wire();
+        var (ada, bo) = (await wire.NewUser(), await wire.NewUser());
+        var (wanted, other) = (await wire.NewThread(ada, bo), await wire.NewThread(ada, bo));
+        var name = await town.Subscribe(receiver, beginsWith: $"thread/{wanted}/SENDER", endsWith: bo.Id, types: ["Microsoft.Communication.ChatMessageReceived"]);
+        await wire.Say(ada, other, "not this");
+        await wire.Say(ada, wanted, "this");
+        await wire.Say(bo, wanted, "and this");
+        await Eventually.Holds(() => Task.FromResult(receiver.Received.Count == 2), Soon, () => "both events came");
+        Assert.Equal(["this", "and this"], receiver.Received.Select(each => each.Data.GetProperty("messageBody").GetString()));
+        Assert.All(receiver.Received, each => Assert.EndsWith($"/recipient/{bo.Id}", each.Subject, StringComparison.Ordinal));
+        await town.Unsubscribe(name);
+    }
+
+    [Fact]
+    public async Task A_target_consents_at_once_or_by_its_own_call_or_not_at_all()
+    {
+        await using var receiver = await EventReceiver.Start();
+        using var http = town.Http();
+
+        // Later, by the address that it was given.
+        receiver.Consent = (_, _) => Task.CompletedTask;
+        var later = (await town.TrySubscribe(receiver, "later")).Is(201).Json;
+        Assert.Equal("AwaitingManualAction", later.GetProperty("state").GetString());
+        var url = receiver.Questions.Single().Json[0].GetProperty("data").GetProperty("validationUrl").GetString()!;
+        Assert.Equal(404, (int)(await http.GetAsync(new Uri(url[..^1] + "x"), TestContext.Current.CancellationToken)).StatusCode);
+        Assert.Equal(200, (int)(await http.GetAsync(new Uri(url), TestContext.Current.CancellationToken)).StatusCode);
+        Assert.Equal("Active", (await town.Show("later")).GetProperty("state").GetString());
+        Assert.Equal(404, (int)(await http.GetAsync(new Uri(url), TestContext.Current.CancellationToken)).StatusCode);
+        await town.Unsubscribe("later");
+
+        // CloudEvents: the status alone is no consent, the callback is.
+        receiver.Consent = (_, _) => Task.CompletedTask;
+        Assert.Equal("AwaitingManualAction", (await town.TrySubscribe(receiver, "callback", schema: "CloudEventSchemaV1_0")).Is(201).Json.GetProperty("state").GetString());
+        var callback = receiver.Questions[^1].Headers["WebHook-Request-Callback"];
+        Assert.Equal(200, (int)(await http.PostAsync(new Uri(callback), null, TestContext.Current.CancellationToken)).StatusCode);
+        Assert.Equal("Active", (await town.Show("callback")).GetProperty("state").GetString());
+        await town.Unsubscribe("callback");
+
+        foreach (var (schema, refuse) in new (string, Func<Delivered, HttpContext, Task>)[]
+        {
+            ("EventGridSchema", (_, context) => Answer(context, 202)),
+            ("EventGridSchema", (_, context) => context.Response.WriteAsJsonAsync(new { validationResponse = "guessed" })),
+            ("CloudEventSchemaV1_0", (_, context) => Answer(context, 405)),
+            ("CloudEventSchemaV1_0", (_, context) =>
+            {
+                context.Response.Headers["WebHook-Allowed-Origin"] = "elsewhere.example";
+                return Task.CompletedTask;
+            }),
+        })
+        {
+            receiver.Consent = refuse;
+            var refused = (await town.TrySubscribe(receiver, "refused", schema: schema)).Is(422);
+            Assert.Contains("/problems/events/no-consent", refused.Body, StringComparison.Ordinal);
+            (await town.TryShow("refused")).Is(404);
+        }
+    }
+
+    [Fact]
+    public async Task What_a_subscription_keeps_secret_is_shown_to_nobody()
+    {
+        await using var receiver = await EventReceiver.Start();
+        var name = await town.Subscribe(receiver, query: "?code=hidden-in-the-query");
+        var shown = (await town.TryShow(name)).Is(200).Body + (await town.List()).Is(200).Body;
+        Assert.DoesNotContain("secret-value", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("hidden-in-the-query", shown, StringComparison.Ordinal);
+        Assert.Contains("x-api-key", shown, StringComparison.Ordinal);
+        await town.Unsubscribe(name);
+    }
+
+    [Fact]
+    public async Task Whoever_operates_events_does_so_from_the_command_line()
+    {
+        await using var receiver = await EventReceiver.Start();
+        receiver.Answer = (_, _) => Task.FromResult(400);
+        string[] here = ["--geography", "Europe", "--data", town.Server.Data];
+        var made = await town.Server.Command(["events", "subscription", "create", "demo", "by-hand", "--target", receiver.Url, "--target-geography", "Europe", "--header", "x-api-key: abc", "--type", "Microsoft.Communication.ChatMessageReceivedInThread", "--dead-letters", .. here]);
+        Assert.Contains("Active", made, StringComparison.Ordinal);
+        using var wire = town.Wire();
+        var (ada, bo) = (await wire.NewUser(), await wire.NewUser());
+        var thread = await wire.NewThread(ada, bo);
+        await wire.Say(ada, thread, "refused at first");
+        await Eventually.Holds(async () => (await town.Server.Command(["events", "dead-letters", "list", "demo", "by-hand", .. here])).Contains("BadRequest", StringComparison.Ordinal), Soon, () => "the dead letter is listed");
+        Assert.Contains("by-hand", await town.Server.Command(["events", "subscription", "list", "demo", .. here]), StringComparison.Ordinal);
+        Assert.DoesNotContain("abc", await town.Server.Command(["events", "subscription", "show", "demo", "by-hand", "--json", .. here]), StringComparison.Ordinal);
+        receiver.Answer = (_, _) => Task.FromResult(200);
+        Assert.Contains("1", await town.Server.Command(["events", "dead-letters", "redeliver", "demo", "by-hand", .. here]), StringComparison.Ordinal);
+        await Eventually.Holds(() => Task.FromResult(receiver.Received.Count == 2), Soon, () => "it was sent again");
+        Assert.Equal(receiver.Received[0].Id, receiver.Received[1].Id);
+        await town.Server.Command(["events", "subscription", "delete", "demo", "by-hand", .. here]);
+        (await town.TryShow("by-hand")).Is(404);
+        Assert.Contains("Microsoft.Communication.ChatThreadCreated", await town.Server.Command(["events", "types", .. here]), StringComparison.Ordinal);
+    }
+
+    private static Task Answer(HttpContext context, int status)
+    {
+        context.Response.StatusCode = status;
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Everything that can happen in a thread. What is read of a message is what it is by then, so each change is told before the next is made.</summary>
+    private static async Task<string> Converse(Wire wire, EventReceiver receiver, WireUser ada, WireUser bo, WireUser cy)
+    {
+        var thread = (await wire.AsUser(ada.Token, HttpMethod.Post, $"/chat/threads?api-version={Wire.ChatVersion}", new
+        {
+            topic = "A thread",
+            participants = new[] { new { communicationIdentifier = bo.Identifier, displayName = "Bo" } },
+        })).Is(201).Json.GetProperty("chatThread").GetProperty("id").GetString()!;
+        var message = (await wire.AsUser(ada.Token, HttpMethod.Post, Wire.Chat(thread, "/messages"), new { content = "Hello <b>all</b>", senderDisplayName = "Ada", type = "html", metadata = new { a = "b" } }))
+            .Is(201).Json.GetProperty("id").GetString()!;
+        await Told("ChatMessageReceivedInThread");
+        (await wire.AsUser(ada.Token, HttpMethod.Patch, Wire.Chat(thread, $"/messages/{message}"), new { content = "Hello again" })).Is(204);
+        await Told("ChatMessageEditedInThread");
+        (await wire.AsUser(ada.Token, HttpMethod.Delete, Wire.Chat(thread, $"/messages/{message}"))).Is(204);
+        (await wire.AsUser(ada.Token, HttpMethod.Patch, Wire.Chat(thread), new { topic = "Another topic" })).Is(204);
+        (await wire.AsUser(ada.Token, HttpMethod.Post, Wire.Chat(thread, "/participants/:add"), new { participants = new[] { new { communicationIdentifier = cy.Identifier, displayName = "Cy" } } })).Is(201);
+        await Told("ChatThreadParticipantAdded");
+        (await wire.AsUser(ada.Token, HttpMethod.Post, Wire.Chat(thread, "/typing"), new { senderDisplayName = "Ada" })).Is(200);
+        await Told(Typing);
+        (await wire.AsUser(ada.Token, HttpMethod.Post, Wire.Chat(thread, "/participants/:remove"), cy.Identifier)).Is(204);
+        await Told("ChatThreadParticipantRemoved");
+        (await wire.AsUser(ada.Token, HttpMethod.Delete, Wire.Chat(thread))).Is(204);
+        await Told("ChatThreadDeleted");
+        return thread;
+
+        Task Told(string type) => Eventually.Holds(() => Task.FromResult(receiver.Received.Any(each => each.Type == type)), Soon, () => $"{type} was told; there were {Kinds(receiver)}");
+    }
+
+    private static (string Subject, T Data) One<T>(IEnumerable<(string Subject, object? Data)> all)
+    {
+        var only = all.Single(each => each.Data is T);
+        return (only.Subject, (T)only.Data!);
+    }
+
+    private static string Kinds(EventReceiver receiver) => string.Join(", ", receiver.Received.GroupBy(each => each.Type).Select(group => $"{group.Count()} {group.Key}"));
+
+    /// <summary>One server for all of them.</summary>
+    public sealed class Town : IAsyncLifetime
+    {
+        private string _owner = "";
+        private int _names;
+
+        internal ServerProcess Server { get; private set; } = null!;
+
+        public async ValueTask InitializeAsync()
+        {
+            Server = await ServerProcess.Start();
+            _owner = await new Administration(Server).Token("owner");
+        }
+
+        public ValueTask DisposeAsync() => Server.DisposeAsync();
+
+        internal Wire Wire() => new(Server.Europe, Server.CertificateAuthority);
+
+        internal HttpClient Http() => new(new SocketsHttpHandler { SslOptions = new() { CertificateChainPolicy = DemoResource.Trusting(Server.CertificateAuthority) } });
+
+        internal async Task<string> Subscribe(
+            EventReceiver receiver, string schema = "EventGridSchema", string[]? types = null, string beginsWith = "", string endsWith = "", string query = "")
+        {
+            var name = $"subscription-{Interlocked.Increment(ref _names)}";
+            var made = (await TrySubscribe(receiver, name, schema, types, beginsWith, endsWith, query)).Is(201).Json;
+            Assert.Equal("Active", made.GetProperty("state").GetString());
+            return name;
+        }
+
+        internal Task<Answer> TrySubscribe(
+            EventReceiver receiver, string name, string schema = "EventGridSchema", string[]? types = null, string beginsWith = "", string endsWith = "", string query = "") =>
+            Ask(HttpMethod.Post, "", new
+            {
+                name,
+                target = receiver.Url + query,
+                targetGeography = "Europe",
+                schema,
+                eventTypes = types,
+                subjectBeginsWith = beginsWith,
+                subjectEndsWith = endsWith,
+                headers = new[] { new { name = "x-api-key", value = "secret-value" } },
+                deadLetters = true,
+            });
+
+        internal async Task Unsubscribe(string name) => (await Ask(HttpMethod.Delete, $"/{name}")).Is(204);
+
+        internal async Task<JsonElement> Show(string name) => (await TryShow(name)).Is(200).Json;
+
+        internal Task<Answer> TryShow(string name) => Ask(HttpMethod.Get, $"/{name}");
+
+        internal Task<Answer> List() => Ask(HttpMethod.Get, "");
+
+        private async Task<Answer> Ask(HttpMethod method, string path, object? body = null)
+        {
+            using var wire = new Administration(Server).Wire();
+            return await wire.AsUser(_owner, method, $"/resources/demo/event-subscriptions{path}", body);
+        }
+    }
+}
