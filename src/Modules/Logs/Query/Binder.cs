@@ -458,7 +458,17 @@ internal sealed class Binder(ILogTables tables, LogQueryRequest request, DateTim
 
         foreach (var other in union.Others)
         {
+            if (union.IsFuzzy && other.Source is TableSyntax missing && !IsKnown(missing.Name))
+            {
+                continue;
+            }
+
             sources.Add((Pipeline(other, null), other is { Source: TableSyntax { Name: var table }, Operators.Count: 0 } ? table : $"union_arg{sources.Count}"));
+        }
+
+        if (sources.Count == 0)
+        {
+            throw QueryFault.Semantic("None of the tables of this union is there.", union.At, "union".Length);
         }
 
         var columns = new Columns();
@@ -511,6 +521,8 @@ internal sealed class Binder(ILogTables tables, LogQueryRequest request, DateTim
             new UnionRelation(union.At, [.. sources.Select((source, at) => (Opened(source.Flow.Relation, binders[at], union.At), (IReadOnlyList<Scalar?>)fitted[at]))], columns.Slots),
             columns.All);
     }
+
+    private bool IsKnown(string name) => _lets.ContainsKey(name) || Tables.Find(name) is not null;
 
     private Flow Join(JoinSyntax join, Flow left)
     {

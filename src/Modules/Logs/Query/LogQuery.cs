@@ -116,10 +116,11 @@ internal static class LogQuery
     /// <summary>Whether a column's cells are shown. Protected ones are when the query names them; what is asked for and may not be opened is a fault.</summary>
     private static bool Shows(Column column, ILogTables tables)
     {
+        // The tables are asked only about what would be opened: they may keep a record of it.
         var origins = column.Slot.Origins;
-        if (origins.Count == 0)
+        if (origins.Any(origin => !origin.IsNamed))
         {
-            return true;
+            return false;
         }
 
         foreach (var origin in origins.Where(origin => !tables.MayOpen(origin.Table, origin.Column)))
@@ -127,7 +128,7 @@ internal static class LogQuery
             return origin.ShownAt < 0 ? false : throw QueryFault.Forbidden(origin.Column.Name, origin.ShownAt);
         }
 
-        return origins.All(origin => origin.IsNamed);
+        return true;
     }
 
     private static LogQueryError ErrorOf(QueryFault fault, string text)

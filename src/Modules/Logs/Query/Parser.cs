@@ -435,7 +435,7 @@ internal sealed class Parser
     private UnionSyntax Union(int at)
     {
         string? sourceColumn = null;
-        var inner = false;
+        var (inner, fuzzy) = (false, false);
         while (Here.Kind == TokenKind.Name && After(1).Is("=") && Here.Text is "kind" or "withsource" or "isfuzzy")
         {
             var option = Take();
@@ -450,6 +450,7 @@ internal sealed class Parser
                     sourceColumn = value.Value;
                     break;
                 case "isfuzzy" when value.Text is "true" or "false":
+                    fuzzy = value.Text == "true";
                     break;
                 default:
                     throw QueryFault.Unexpected(value, "an option's value");
@@ -477,7 +478,7 @@ internal sealed class Parser
             _depth--;
         }
         while (TakeIf(","));
-        return new UnionSyntax(at, sourceColumn, inner, others);
+        return new UnionSyntax(at, sourceColumn, inner, fuzzy, others);
     }
 
     private JoinSyntax Join(int at)

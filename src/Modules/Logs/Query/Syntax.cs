@@ -59,8 +59,8 @@ internal sealed record PipelineSyntax(int At, Syntax Source, IReadOnlyList<Synta
 /// <summary>A table or a <c>let</c> name.</summary>
 internal sealed record TableSyntax(int At, string Name) : Syntax(At);
 
-/// <summary><c>union a, (b | …)</c>; as an operator, what flows in is the first.</summary>
-internal sealed record UnionSyntax(int At, string? SourceColumn, bool InnerColumns, IReadOnlyList<PipelineSyntax> Others) : Syntax(At);
+/// <summary><c>union a, (b | …)</c>; as an operator, what flows in is the first. A fuzzy one leaves out tables that are not there.</summary>
+internal sealed record UnionSyntax(int At, string? SourceColumn, bool InnerColumns, bool IsFuzzy, IReadOnlyList<PipelineSyntax> Others) : Syntax(At);
 
 /// <summary><c>print a = 1, …</c>.</summary>
 internal sealed record PrintSyntax(int At, IReadOnlyList<NamedSyntax> Items) : Syntax(At);
