@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 
 namespace Domicile.Tests.Conversations;
@@ -44,6 +45,47 @@ public sealed partial class ReadmeTests(SharedServer shared)
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    [Fact]
+    [Trait("length", "full")]
+    public async Task The_samples_of_the_README_run_as_they_are_started_there()
+    {
+        var server = await shared.Server;
+        await NodePackages.Ready();
+        var folder = Directory.CreateTempSubdirectory("domicile-readme-").FullName;
+        try
+        {
+            // A reader's home, with the directory of a server that was started there, and their copy of the samples with what npm install would have brought.
+            var data = Directory.CreateDirectory(Path.Combine(folder, ".domicile")).FullName;
+            File.Copy(server.CertificateAuthority, Path.Combine(data, "ca.pem"));
+            Directory.CreateSymbolicLink(Path.Combine(folder, "node_modules"), NodePackages.Folder);
+            Samples.CopyTo(folder);
+            var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", Assert.Single(Script().Matches(Readme)).Groups["code"].Value])
+            {
+                WorkingDirectory = folder,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
+            start.Environment["HOME"] = folder;
+            start.Environment["CONNECTION_STRING"] = server.Europe.ConnectionString;
+            using var shell = Process.Start(start)!;
+            var (output, errors) = (new CapturedOutput(), new CapturedOutput());
+            await Task.WhenAll(output.Drain(shell.StandardOutput.BaseStream), errors.Drain(shell.StandardError.BaseStream), shell.WaitForExitAsync(TestContext.Current.CancellationToken));
+            Assert.True(shell.ExitCode == 0, output.Text + errors.Text);
+
+            // The same people say the same in each.
+            string[] said = ["Lunch at noon?", "I will be there."];
+            Assert.Equal([.. said, .. said, .. said], output.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(": ")[^1]));
+        }
+        finally
+        {
+            Directory.Delete(Path.Combine(folder, "node_modules"));
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [GeneratedRegex(@"^<!-- run: samples\.sh -->\s*\n```\w*\n(?<code>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
+    private static partial Regex Script();
 
     /// <summary>A line <c>&lt;!-- run: NAME --&gt;</c> and the fenced block after it.</summary>
     [GeneratedRegex(@"^<!-- run: (?<name>\S+\.mjs) -->\s*\n```\w*\n(?<code>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
