@@ -4,21 +4,31 @@ using System.Text.Json;
 
 namespace Domicile.Tests.Conversations;
 
-/// <summary>A server as the test-suite of an application starts one: <c>serve --ephemeral</c>, known by the line that it prints.</summary>
+/// <summary>
+/// A server as the test-suite of an application starts one: <c>serve --ephemeral</c>, known by the line that it prints. It keeps its records in files; where a test is about
+/// the store, <see cref="StartOnEitherEngine"/>.
+/// </summary>
 internal sealed class EphemeralServer : IAsyncDisposable
 {
     private const int Terminate = 15;
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(10);
-    private readonly Process _process;
+    private readonly Process? _process;
+    private readonly ServerProcess? _development;
     private readonly CapturedOutput _errors = new();
-    private readonly Task _drained;
+    private readonly Task _drained = Task.CompletedTask;
     private readonly JsonElement _ready;
     private readonly Wire _administration;
 
     private EphemeralServer(Process process, Task drained, CapturedOutput errors, string line, TimeSpan took)
+        : this(line) => (_process, _drained, _errors, StartTook) = (process, drained, errors, took);
+
+    private EphemeralServer(ServerProcess development, string line)
+        : this(line) => _development = development;
+
+    private EphemeralServer(string line)
     {
-        (_process, _drained, _errors, Line, StartTook) = (process, drained, errors, line, took);
+        Line = line;
         _ready = JsonElement.Parse(line);
         var administration = _ready.GetProperty("administration")[0];
         Geography = administration.GetProperty("geography").GetString()!;
@@ -62,6 +72,34 @@ internal sealed class EphemeralServer : IAsyncDisposable
         return new EphemeralServer(process, drained, errors, line, needed < elapsed ? needed : elapsed);
     }
 
+    /// <summary>In the run of the tests on PostgreSQL a server of development mode on that, which can be asked for the same; else one as <see cref="Start"/> starts it.</summary>
+    public static async Task<EphemeralServer> StartOnEitherEngine(string geography)
+    {
+        if (!ServerProcess.OnPostgres)
+        {
+            return await Start("--geography", geography);
+        }
+
+        var server = await ServerProcess.Start();
+        try
+        {
+            var minted = JsonElement.Parse(await server.Command("token", "--role", "owner", "--geography", geography, "--minutes", "600", "--json", "--data", server.Data));
+            var (endpoint, token) = (minted.GetProperty("endpoint").GetString(), minted.GetProperty("token").GetString());
+            return new EphemeralServer(server, JsonSerializer.Serialize(new
+            {
+                directory = server.Data,
+                certificateAuthority = server.CertificateAuthority,
+                resources = new[] { new { endpoint = server.In(geography).Endpoint, connectionString = server.In(geography).ConnectionString } },
+                administration = new[] { new { geography, endpoint, token } },
+            }));
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
     /// <summary>Asks the administration origin, with the token of the line.</summary>
     public async Task<JsonElement> Ask(HttpMethod method, string target, object? body = null, int expected = 200)
     {
@@ -85,6 +123,12 @@ internal sealed class EphemeralServer : IAsyncDisposable
     /// <summary>Asks it to stop.</summary>
     public async Task Stop()
     {
+        if (_process is null)
+        {
+            await _development!.Stop();
+            return;
+        }
+
         Assert.Equal(0, Kill(_process.Id, Terminate));
         using var limit = new CancellationTokenSource(StopLimit);
         await _process.WaitForExitAsync(limit.Token);
@@ -95,12 +139,17 @@ internal sealed class EphemeralServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _administration.Dispose();
-        if (!_process.HasExited)
+        if (_development is not null)
+        {
+            await _development.DisposeAsync();
+        }
+
+        if (_process is { HasExited: false })
         {
             await Stop();
         }
 
-        _process.Dispose();
+        _process?.Dispose();
     }
 
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]

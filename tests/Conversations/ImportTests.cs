@@ -4,7 +4,10 @@ using System.Text.Json.Nodes;
 
 namespace Domicile.Tests.Conversations;
 
-/// <summary>A whole resource is moved: from a source that behaves as ACS does and fails as it does, and from files.</summary>
+/// <summary>
+/// A whole resource is moved: from a source that behaves as ACS does and fails as it does, and from files. What is about what is written, and marked with an engine, is
+/// moved onto PostgreSQL too.
+/// </summary>
 [Trait("needs", "node")]
 public sealed class ImportTests : IAsyncLifetime
 {
@@ -18,7 +21,7 @@ public sealed class ImportTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _old = await EphemeralServer.Start();
-        _new = await EphemeralServer.Start("--geography", "India");
+        _new = TestContext.Current.Test!.Traits.ContainsKey("engine") ? await EphemeralServer.StartOnEitherEngine("India") : await EphemeralServer.Start("--geography", "India");
         _town = new MovedTown(_old);
         await _town.Prepare(_new);
     }
@@ -32,10 +35,12 @@ public sealed class ImportTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("engine", "either")]
     [Trait("length", "full")]
     public Task Everything_comes_as_it_was_from_a_source_that_throttles_fails_and_hangs_up_whenever_the_run_is_killed() => MoveAll(threads: 40, messages: 75);
 
     [Fact]
+    [Trait("engine", "either")]
     [Trait("length", "long")]
     public Task A_hundred_thousand_messages_in_a_thousand_threads_come_as_they_were_whenever_the_run_is_killed() => MoveAll(threads: 1_000, messages: 100);
 
@@ -64,7 +69,7 @@ public sealed class ImportTests : IAsyncLifetime
         }
 
         Assert.InRange(kills, 1, 100);
-        Hardness.Remark.Say($"{_town.Messages} messages in {threads} threads moved in {watch.Elapsed.TotalSeconds:0} s, killed {kills} times");
+        Hardness.Remark.Say($"{_town.Messages} messages in {threads} threads moved{(ServerProcess.OnPostgres ? " onto PostgreSQL" : "")} in {watch.Elapsed.TotalSeconds:0} s, killed {kills} times");
         await _old.Ask(HttpMethod.Delete, "/test/faults", expected: 204);
         await _town.Unthrottle();
         await AssertSameOnBothSides(threads);
@@ -80,6 +85,7 @@ public sealed class ImportTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("engine", "either")]
     public async Task A_later_run_brings_what_was_written_edited_deleted_read_and_changed_since()
     {
         await _town.Fill(3, 40);
@@ -167,6 +173,7 @@ public sealed class ImportTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("engine", "either")]
     public async Task A_resource_that_was_exported_is_the_same_where_the_file_is_imported()
     {
         await _town.Fill(4, 60);

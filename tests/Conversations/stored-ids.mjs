@@ -24,7 +24,11 @@ for (const id of threads) {
   });
 }
 const listed = (await all(chat.listChatThreads())).map(item => ({ id: item.id, topic: item.topic, last: item.lastMessageReceivedOn }));
-console.log(`#told ${JSON.stringify({ told, listed })}`);
+
+// The newest first. Of threads that were last written in in the same millisecond, nobody says which comes first.
+const isNewestFirst = listed.every((item, i) => i === 0 || listed[i - 1].last >= item.last);
+listed.sort((a, b) => b.last - a.last || a.id.localeCompare(b.id));
+console.log(`#told ${JSON.stringify({ told, isNewestFirst, listed })}`);
 
 async function all(list) {
   const items = [];

@@ -17,6 +17,7 @@ internal sealed class AcsSource(AcsClient client, Guid resource, IReadOnlyList<s
 {
     private const int ReadersMax = 20;
     private readonly ConcurrentQueue<string> notes = new();
+    private int threadCount = -1;
     private readonly ConcurrentDictionary<string, bool> unknown = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
@@ -27,6 +28,9 @@ internal sealed class AcsSource(AcsClient client, Guid resource, IReadOnlyList<s
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Notes => [.. notes];
+
+    /// <inheritdoc/>
+    public int? ThreadCount => Volatile.Read(ref threadCount) is >= 0 and var count ? count : null;
 
     /// <inheritdoc/>
     public IAsyncEnumerable<TransferUser> Users(CancellationToken cancel) => users.Select(user => new TransferUser(user)).ToAsyncEnumerable();
@@ -64,6 +68,7 @@ internal sealed class AcsSource(AcsClient client, Guid resource, IReadOnlyList<s
                 notes.Enqueue($"The threads of {user} could not be listed: {refused.Message}");
             }
         });
+        Volatile.Write(ref threadCount, readers.Count);
         foreach (var (thread, those) in readers.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
             yield return new SourceThread(thread, cancel => Read(thread, [.. those], cancel));

@@ -14,6 +14,9 @@ internal interface ITransferSource : IDisposable
     /// <summary>What could not be listed, and why; complete once the threads were listed.</summary>
     IReadOnlyList<string> Notes { get; }
 
+    /// <summary>How many threads there are; null until they were listed.</summary>
+    int? ThreadCount { get; }
+
     /// <summary>The users that the source names.</summary>
     IAsyncEnumerable<TransferUser> Users(CancellationToken cancel);
 

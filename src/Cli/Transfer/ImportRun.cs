@@ -66,7 +66,7 @@ internal sealed class ImportRun(ITransferSource source, TransferTarget target, R
             {
                 if (state!.IsDone(thread.Id))
                 {
-                    progress.Done(0);
+                    progress.Skipped();
                     return;
                 }
 
@@ -83,6 +83,7 @@ internal sealed class ImportRun(ITransferSource source, TransferTarget target, R
         var results = state!.Threads.ToDictionary(result => result.Id, StringComparer.Ordinal);
         var compared = new System.Collections.Concurrent.ConcurrentDictionary<string, ThreadComparison>(StringComparer.Ordinal);
         var others = 0;
+        progress.Next("comparing");
         await Parallel.ForEachAsync(target.Threads(reason, cancel), new ParallelOptions { MaxDegreeOfParallelism = limits.AtOnce, CancellationToken = cancel }, async (thread, cancel) =>
         {
             if (!results.TryGetValue(thread.Id, out var result))
@@ -95,9 +96,11 @@ internal sealed class ImportRun(ITransferSource source, TransferTarget target, R
             await foreach (var message in target.Messages(reason, thread.Id, cancel))
             {
                 draft.Add(message);
+                progress.Messages(1);
             }
 
             compared[thread.Id] = ThreadComparison.Of(result, draft.End());
+            progress.Done(0);
         });
         foreach (var missing in results.Values.Where(result => !compared.ContainsKey(result.Id)))
         {
@@ -110,7 +113,7 @@ internal sealed class ImportRun(ITransferSource source, TransferTarget target, R
 
     private async Task EachThread(Func<SourceThread, CancellationToken, Task> move, Action<SourceThread, string> failed, CancellationToken cancel)
     {
-        await Parallel.ForEachAsync(progress.Counting(source.Threads(cancel)), new ParallelOptions { MaxDegreeOfParallelism = limits.AtOnce, CancellationToken = cancel }, async (thread, cancel) =>
+        await Parallel.ForEachAsync(source.Threads(cancel), new ParallelOptions { MaxDegreeOfParallelism = limits.AtOnce, CancellationToken = cancel }, async (thread, cancel) =>
         {
             try
             {

@@ -7,28 +7,31 @@ internal sealed class Progress : IAsyncDisposable
 {
     private static readonly TimeSpan Often = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Rarely = TimeSpan.FromSeconds(30);
+
+    /// <summary>To the line's beginning, and what stands there is taken away: the next may be shorter.</summary>
+    private const string Over = "\r\e[K";
+
     private readonly Terminal terminal;
     private readonly Func<int> throttled;
-    private readonly long started;
+    private readonly Func<int?> total;
     private readonly CancellationTokenSource stopping = new();
     private readonly Task running;
+    private long started;
+    private string what = "moving";
     private int threads;
-    private int found;
-    private int isListed;
+    private int skipped;
     private long messages;
 
     /// <summary>Begins to speak.</summary>
     /// <param name="terminal">Where to.</param>
     /// <param name="throttled">How often the source asked to wait so far.</param>
-    public Progress(Terminal terminal, Func<int> throttled)
+    /// <param name="total">How many threads there are; null while that is not known.</param>
+    public Progress(Terminal terminal, Func<int> throttled, Func<int?> total)
     {
-        (this.terminal, this.throttled) = (terminal, throttled);
+        (this.terminal, this.throttled, this.total) = (terminal, throttled, total);
         started = terminal.Clock.GetTimestamp();
         running = Speak();
     }
-
-    /// <summary>Messages that were moved.</summary>
-    public long Moved => Interlocked.Read(ref messages);
 
     /// <summary>A thread is done, with messages that were not counted yet.</summary>
     public void Done(int more)
@@ -40,30 +43,39 @@ internal sealed class Progress : IAsyncDisposable
     /// <summary>Messages of a thread that is not done yet.</summary>
     public void Messages(int more) => Interlocked.Add(ref messages, more);
 
-    /// <summary>Counts what is listed.</summary>
-    public async IAsyncEnumerable<SourceThread> Counting(IAsyncEnumerable<SourceThread> listed)
+    /// <summary>A thread was done by an earlier run: it says nothing of how fast this one is.</summary>
+    public void Skipped()
     {
-        await foreach (var thread in listed)
-        {
-            Interlocked.Increment(ref found);
-            yield return thread;
-        }
+        Interlocked.Increment(ref skipped);
+        Interlocked.Increment(ref threads);
+    }
 
-        Interlocked.Exchange(ref isListed, 1);
+    /// <summary>Everything from its beginning once more, for another purpose.</summary>
+    public void Next(string purpose)
+    {
+        Interlocked.Exchange(ref started, terminal.Clock.GetTimestamp());
+        Interlocked.Exchange(ref threads, 0);
+        Interlocked.Exchange(ref skipped, 0);
+        Interlocked.Exchange(ref messages, 0);
+        Volatile.Write(ref what, purpose);
     }
 
     /// <summary>The line as it is now.</summary>
     public string Line()
     {
-        var (done, all, moved) = (Volatile.Read(ref threads), Volatile.Read(ref found), Interlocked.Read(ref messages));
-        var elapsed = terminal.Clock.GetElapsedTime(started);
+        var (done, earlier, moved) = (Volatile.Read(ref threads), Volatile.Read(ref skipped), Interlocked.Read(ref messages));
+        if (total() is not { } all)
+        {
+            return "listing threads";
+        }
+
+        var elapsed = terminal.Clock.GetElapsedTime(Interlocked.Read(ref started));
         var rate = elapsed.TotalSeconds > 0 ? moved / elapsed.TotalSeconds : 0;
-        var share = all > 0 ? done / (double)all : 0;
         const int width = 24;
-        var bar = new string('#', (int)(share * width)).PadRight(width, '.');
-        var left = Volatile.Read(ref isListed) == 1 && done > 0 ? TimeSpan.FromSeconds(elapsed.TotalSeconds / done * (all - done)).ToString(@"h\:mm\:ss", CultureInfo.InvariantCulture) + " left" : "listing";
+        var bar = new string('#', (int)(width * Math.Min(1, all > 0 ? done / (double)all : 1))).PadRight(width, '.');
+        var left = done > earlier ? TimeSpan.FromSeconds(elapsed.TotalSeconds / (done - earlier) * Math.Max(0, all - done)).ToString(@"h\:mm\:ss", CultureInfo.InvariantCulture) + " left" : "just begun";
         var waits = throttled() is > 0 and var count ? $", asked to wait {count} times" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"[{bar}] {done} of {all} threads, {moved} messages, {rate:0}/s, {left}{waits}");
+        return string.Create(CultureInfo.InvariantCulture, $"{Volatile.Read(ref what)} [{bar}] {done} of {all} threads, {moved} messages, {rate:0}/s, {left}{waits}");
     }
 
     /// <inheritdoc/>
@@ -74,7 +86,7 @@ internal sealed class Progress : IAsyncDisposable
         stopping.Dispose();
         if (terminal.Interactive)
         {
-            await terminal.Error.WriteAsync("\r" + Line() + "\n");
+            await terminal.Error.WriteAsync(Over + Line() + "\n");
         }
     }
 
@@ -83,7 +95,7 @@ internal sealed class Progress : IAsyncDisposable
         while (true)
         {
             await Task.Delay(terminal.Interactive ? Often : Rarely, terminal.Clock, stopping.Token);
-            await terminal.Error.WriteAsync(terminal.Interactive ? "\r" + Line() : Line() + "\n");
+            await terminal.Error.WriteAsync(terminal.Interactive ? Over + Line() : Line() + "\n");
         }
     }
 }

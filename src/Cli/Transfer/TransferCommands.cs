@@ -136,7 +136,7 @@ internal static class TransferCommands
         if (parsed.GetValue(own.DryRun))
         {
             DryRun counted;
-            await using (var progress = new Progress(terminal, throttled))
+            await using (var progress = new Progress(terminal, throttled, () => source.ThreadCount))
             {
                 using var run = new ImportRun(source, target, null, limits, progress);
                 counted = await run.Count(cancel);
@@ -155,7 +155,7 @@ internal static class TransferCommands
         }
 
         Report report;
-        await using (var progress = new Progress(terminal, throttled))
+        await using (var progress = new Progress(terminal, throttled, () => source.ThreadCount))
         {
             using var run = new ImportRun(source, target, state, limits, progress);
             await run.Move(parsed.GetValue(own.IdleDays) ?? 0, cancel);

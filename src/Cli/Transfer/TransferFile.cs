@@ -35,6 +35,9 @@ internal sealed class TransferFile : ITransferSource
     /// <inheritdoc/>
     public IReadOnlyList<string> Notes => [];
 
+    /// <inheritdoc/>
+    public int? ThreadCount => (int)Math.Min(int.MaxValue, End.Threads);
+
     /// <summary>Reads the whole file once, so that nothing is written of one that is damaged or cut off.</summary>
     /// <exception cref="CommandFailure">It is; the message says in which line.</exception>
     public static async Task<TransferFile> Open(string path, TransferLimitsOfRun limits, CancellationToken cancel)
