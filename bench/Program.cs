@@ -14,6 +14,9 @@ switch (options.Name)
     case "start":
         await Starting.Run(options);
         return 0;
+    case "ephemeral":
+        await Ephemeral.Run(options);
+        return 0;
     case "read":
         await Reading.Run(options);
         return 0;
@@ -61,6 +64,7 @@ switch (options.Name)
               nodes        two nodes on one PostgreSQL beside one of them, with hosts kept to nodes and without
                            (--connections 256 --rounds 3 --seconds 6)
               start        start to first answer, memory at rest and over many messages (--starts 5 --messages 1000000)
+              ephemeral    from the command of a test-suite to a server that is ready, with its files in memory and without (--starts 10 --cold 5)
               read         pages of a long thread, many threads of one user, sends while a thread is removed (--messages 1000000)
               expire       sends while a million messages reach the age that a rule sets and are deleted (--messages 1000000)
               enforcement  what a message costs in seal, membership, authorisation, catalogue and feed

@@ -20,9 +20,10 @@ internal static class CommandLine
     {
         var root = Describe(terminal);
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0 && parsed.Action is not { ClearsParseErrors: true })
+        var swallowed = Swallowed(args, parsed);
+        if ((parsed.Errors.Count > 0 || swallowed is not null) && parsed.Action is not { ClearsParseErrors: true })
         {
-            Explain(parsed, terminal);
+            Explain(parsed, swallowed, terminal);
             return ExitCode.Usage;
         }
 
@@ -41,6 +42,11 @@ internal static class CommandLine
         catch (CommandFailure failure)
         {
             await terminal.Error.WriteLineAsync($"domicile: {failure.Message}");
+            if (failure.ExitCode == ExitCode.Usage)
+            {
+                PointToHelp(parsed, terminal);
+            }
+
             return failure.ExitCode;
         }
         catch (OperationCanceledException)
@@ -86,12 +92,19 @@ internal static class CommandLine
         return root;
     }
 
-    private static void Explain(ParseResult parsed, Terminal terminal)
+    /// <summary>
+    /// An option that there is not, which the parser took for the file or name that the command is about: nobody means a file of that name, and whoever does writes <c>--</c>
+    /// before it.
+    /// </summary>
+    private static string? Swallowed(string[] args, ParseResult parsed) => args.Contains("--")
+        ? null
+        : parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value).FirstOrDefault(value => value.StartsWith("--", StringComparison.Ordinal));
+
+    private static void Explain(ParseResult parsed, string? swallowed, Terminal terminal)
     {
         var command = parsed.CommandResult.Command;
         var path = Path(parsed.CommandResult);
-        var program = terminal.Program;
-        if (command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0)
+        if (command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0 && swallowed is null)
         {
             terminal.Error.WriteLine($"domicile: What should be done? '{path}' is followed by one of:");
             var table = new Table();
@@ -105,7 +118,7 @@ internal static class CommandLine
         else
         {
             // Of words that are not understood the first is the one to correct; those after it may well be right.
-            if (parsed.UnmatchedTokens is [var wrong, ..])
+            if ((swallowed ?? (parsed.UnmatchedTokens is [var first, ..] ? first : null)) is { } wrong)
             {
                 var meant = Spelling.Closest(wrong, Words(command));
                 terminal.Error.WriteLine(
@@ -123,12 +136,18 @@ internal static class CommandLine
             }
         }
 
-        if (command is Verb { Examples: [var example, ..] })
+        PointToHelp(parsed, terminal);
+    }
+
+    /// <summary>Ends every answer to a wrong call.</summary>
+    private static void PointToHelp(ParseResult parsed, Terminal terminal)
+    {
+        if (parsed.CommandResult.Command is Verb { Examples: [var example, ..] })
         {
-            terminal.Error.WriteLine($"Example: {program} {example}");
+            terminal.Error.WriteLine($"Example: {terminal.Program} {example}");
         }
 
-        terminal.Error.WriteLine($"Help:    {program}{path["domicile".Length..]} --help");
+        terminal.Error.WriteLine($"Help:    {terminal.Program}{Path(parsed.CommandResult)["domicile".Length..]} --help");
     }
 
     /// <summary>The command as typed, from the program's name on.</summary>

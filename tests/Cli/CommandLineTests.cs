@@ -28,6 +28,23 @@ public class CommandLineTests
     [InlineData("token --role owner --minutes 0", "from 1 to 1440")]
     [InlineData("completion fish", "zsh")]
     [InlineData("resource show @file --bad", "--bad")]
+    [InlineData("import", "followed by one of")]
+    [InlineData("import ads", "Did you mean 'acs'?")]
+    [InlineData("export --resorce shop", "Did you mean '--resource'?")]
+    [InlineData("resource show --geogrpahy Europe", "Did you mean '--geography'?")]
+    [InlineData("import acs --resource shop", "--users")]
+    [InlineData("import acs --users users.csv --resource shop", "ACS_CONNECTION_STRING")]
+    [InlineData("import acs --users users.csv --resource shop --at-once 33", "a whole number from 1 to 32, not '33'")]
+    [InlineData("import acs --user users.csv --resource shop", "Did you mean '--users'?")]
+    [InlineData("import acs --connection-string-file /nowhere/acs.txt --users users.csv --resource shop", "/nowhere/acs.txt")]
+    [InlineData("import file --resource shop", "FILE")]
+    [InlineData("export shop.jsonl --resource shop", "--reason")]
+    [InlineData("test", "followed by one of")]
+    [InlineData("test trun 5m", "Did you mean 'turn'?")]
+    [InlineData("test fault ChatThread_SendChatMessage broken", "tooMany")]
+    [InlineData("serve --ephemeral --port 0", "leave out --data, --port")]
+    [InlineData("serve --ready-file ready.json", "go with --ephemeral")]
+    [InlineData("serve --ephemeral --geography Atlantis", "is no geography. Examples: Europe")]
     public async Task A_wrong_call_is_answered_with_what_to_do(string line, string expected)
     {
         var typed = await Typed.Run(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
@@ -68,6 +85,36 @@ public class CommandLineTests
     public async Task Help_is_given_whatever_else_is_wrong() =>
         Assert.Equal(ExitCode.Ok, (await Typed.Run("token", "--role", "king", "--help")).ExitCode);
 
+    [Fact]
+    public async Task Every_command_and_option_is_completed()
+    {
+        var verbs = Below(CommandLine.Describe(Typed.Nowhere()), "").ToList();
+        Assert.Contains("import acs", verbs.Select(verb => verb.Path));
+        foreach (var (path, verb) in verbs)
+        {
+            var above = path.Contains(' ', StringComparison.Ordinal) ? path[..path.LastIndexOf(' ')] + " " : "";
+            Assert.Contains(verb.Name, await Completed($"domicile {above}"));
+            Assert.Empty(verb.Options.Where(option => !option.Hidden).Select(option => option.Name).Except(await Completed($"domicile {path} --")));
+        }
+
+        static async Task<string[]> Completed(string line) => (await Typed.Run($"[suggest:{line.Length}]", line)).Output.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    [Fact]
+    public async Task Every_command_without_what_it_needs_or_with_a_word_too_many_says_what_to_do()
+    {
+        foreach (var (path, verb) in Below(CommandLine.Describe(Typed.Nowhere()), ""))
+        {
+            var wrong = await Typed.Run([.. path.Split(' '), "--frobnicate"]);
+            Assert.Equal(ExitCode.Usage, wrong.ExitCode);
+            Assert.Contains("'--frobnicate'", wrong.Error, StringComparison.Ordinal);
+            Assert.Contains($"domicile {path} --help", wrong.Error, StringComparison.Ordinal);
+            var help = await Typed.Run([.. path.Split(' '), "--help"]);
+            Assert.Equal(ExitCode.Ok, help.ExitCode);
+            Assert.Contains($"  domicile {((Verb)verb).Examples[0]}", help.Output, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData("bash", "complete -o default")]
     [InlineData("zsh", "compdef")]
@@ -97,6 +144,9 @@ public class CommandLineTests
     /// <summary>As a shell splits it, up to where the shell's own part begins.</summary>
     private static string[] Words(string line) =>
         [.. line.Split(" >>")[0].Split('\'').SelectMany((part, index) => index % 2 == 1 ? [part] : part.Split(' ', StringSplitOptions.RemoveEmptyEntries))];
+
+    private static IEnumerable<(string Path, Command Verb)> Below(Command command, string path) =>
+        command.Subcommands.SelectMany(next => Below(next, $"{path} {next.Name}".Trim()).Prepend(($"{path} {next.Name}".Trim(), next)));
 
     private static IEnumerable<Command> Below(Command command) =>
         command.Subcommands.SelectMany(next => Below(next).Prepend(next));

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Domicile.Tests.Support;
 
 namespace Domicile.Tests.Conversations;
 
@@ -186,8 +187,13 @@ public sealed class ImportTests : IAsyncLifetime
         await AssertSameOnBothSides(4);
         await AssertAnApplicationSeesNoDifference(reader: 1);
 
-        // Cut off anywhere, or altered, it is refused before anything is written.
+        // It is what its schema says, so that others can read and write one.
         var lines = await File.ReadAllLinesAsync(file, Cancel);
+        var schema = JsonSchema.Read(Path.Combine(Repository.Root, "docs", "transfer.schema.json"));
+        Assert.All(lines, line => Assert.Empty(schema.Faults(JsonElement.Parse(line))));
+        Assert.NotEmpty(schema.Faults(JsonElement.Parse(lines[0].Replace("\"source\"", "\"sauce\"", StringComparison.Ordinal))));
+
+        // Cut off anywhere, or altered, it is refused before anything is written.
         foreach (var (name, damaged) in ((string, string[])[])[("cut", lines[..^3]), ("gap", [.. lines[..5], .. lines[6..]]), ("half", [.. lines[..4], lines[4][..20], .. lines[5..]]), ("none", [])])
         {
             var path = Path.Combine(_folder, $"{name}.jsonl");

@@ -197,6 +197,20 @@ public sealed class AcsSourceTests : IAsyncLifetime
         Assert.Contains(Ada, Assert.Single(source.Notes), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_thread_that_no_user_lists_any_more_is_read_when_it_is_named_by_whoever_can()
+    {
+        Say(Bo, Text(1, 1000, Bo));
+        _acs.Answers[(Ada, "/chat/threads")] = _acs.Answers[(Bo, "/chat/threads")] = """{"value":[]}""";
+        using var client = Client();
+        using var source = new AcsSource(client, FakeAcs.Resource, [Ada, Bo], [Thread, "19:lost@thread.v2"], new TransferLimitsOfRun());
+        var threads = await source.Threads(Cancel).ToListAsync(Cancel);
+        Assert.Equal(["19:lost@thread.v2", Thread], threads.Select(thread => thread.Id));
+        Assert.Equal("1000", Assert.Single((await threads[1].Read(Cancel)).Messages).Id);
+        var refused = await Assert.ThrowsAsync<AcsRefused>(() => threads[0].Read(Cancel));
+        Assert.Contains("none of the users named can read it", refused.Message, StringComparison.Ordinal);
+    }
+
     private static ThreadManifest ManifestOf(ReadThread read)
     {
         using var draft = ThreadManifest.Of(read.Thread);
