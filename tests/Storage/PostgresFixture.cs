@@ -56,7 +56,7 @@ public class PostgresFixture : StoreFixture
         return OpenUnit(options, catalogue);
     }
 
-    private PostgresAddress Through(CuttableRelay relay, string name) => Parse(new NpgsqlConnectionStringBuilder(_connections[name]) { Port = relay.Port }.ConnectionString);
+    private PostgresAddress Through(CuttableRelay relay, string name) => Parse(new NpgsqlConnectionStringBuilder(_connections[name]) { Port = relay.Port, CommandTimeout = 2 }.ConnectionString);
 
     private static PostgresAddress Parse(string connection) =>
         PostgresAddress.TryParse(connection, out var address, out var fault) ? address : throw new InvalidOperationException(fault);

@@ -307,6 +307,110 @@ public sealed class PostgresNodesTests : StoreTests
         Assert.True((await cut.Check(Cancel)).IsReady);
     }
 
+    [Theory]
+    [InlineData("40001")]
+    [InlineData("40P01")]
+    [InlineData("55P03")]
+    public async Task What_the_database_undoes_for_the_sake_of_others_is_done_again_and_written_once(string state)
+    {
+        var room = await Room();
+        var person = await Join(room);
+        await using var behind = await Behind();
+
+        // A sequence is not undone with the transaction: the first three attempts fail, wherever they were, and the fourth does not.
+        await Run(behind, "CREATE SEQUENCE attempts");
+        await Run(
+            behind,
+            $"CREATE FUNCTION collide() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF nextval(''attempts'') < 4 THEN RAISE EXCEPTION USING ERRCODE = ''{state}''; END IF; RETURN NEW; END'");
+        await Run(behind, "CREATE TRIGGER collide BEFORE INSERT ON engine_feed FOR EACH STATEMENT EXECUTE FUNCTION collide()");
+        var end = (await Store.Feed.End(Cancel)).Number;
+        var sent = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => Task.Run(() => Send(Home, room, person, $"{i}").AsTask())));
+        Assert.All(sent, one => Assert.Null(one.Refused));
+        Assert.True((long)(await Run(behind, "SELECT last_value FROM attempts"))! >= 4);
+        Assert.Equal(Enumerable.Range(1, 8).Select(i => (long)i), sent.Select(one => Assert.Single(one.Appended).Sequence).Order());
+        Assert.Equal(Enumerable.Range(0, 8).Select(i => $"{i}"), (await Store.Range<Line>(room).Open(Cancel)).Select(line => line.Text).Order());
+        Assert.Equal(8, (await Unit.Engine.ReadFeed(end, 1_000, Cancel)).Entries.Count);
+    }
+
+    [Fact]
+    public async Task A_deadlock_that_a_batch_loses_is_only_a_delay()
+    {
+        var room = await Room();
+        var person = await Join(room);
+        await using var other = await Behind();
+        await using var watch = await Behind();
+        await Run(other, "BEGIN");
+        await Run(other, "LOCK TABLE engine_feed IN SHARE MODE");
+
+        // The batch has the room and waits for the feed; whoever waits the longest is the one that PostgreSQL undoes.
+        var sending = Send(Home, room, person, "here").AsTask();
+        while ((long)(await Run(watch, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'engine_feed'::regclass"))! == 0)
+        {
+            Assert.False(sending.IsCompleted);
+            await Task.Delay(TimeSpan.FromMilliseconds(5), Cancel);
+        }
+
+        await Run(other, $"SELECT 1 FROM test_room WHERE key = {room.Value} FOR UPDATE");
+        Assert.False(sending.IsCompleted);
+        await Run(other, "COMMIT");
+        Assert.Null((await sending).Refused);
+        while ((long)(await Run(watch, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))! == 0)
+        {
+            // The server counts a little later.
+            await Task.Delay(TimeSpan.FromMilliseconds(5), Cancel);
+        }
+
+        Assert.Equal(["here"], (await Store.Range<Line>(room).Open(Cancel)).Select(line => line.Text));
+    }
+
+    [Fact]
+    [Trait("length", "full")]
+    public async Task While_a_line_stalls_the_node_says_that_it_is_not_ready_and_nothing_is_lost_or_doubled()
+    {
+        await using var relay = new CuttableRelay((await PostgresCluster.Shared(Cancel)).Port);
+        await using var stalled = await _fixture.OpenAnother(TestJson.Catalogue(), relay);
+        var home = (await stalled.Administration.Find(Home.ResourceId, Cancel))!;
+        var room = await Room();
+        var person = await Join(room);
+        var acknowledged = new ConcurrentBag<string>();
+        var enough = false;
+        var writers = Enumerable.Range(0, 4).Select(writer => Task.Run(async () =>
+        {
+            for (var i = 0; !Volatile.Read(ref enough); i++)
+            {
+                var text = $"{writer}/{i}";
+                var sent = await Send(home, room, person, text);
+                Assert.True(sent.Refused is null || sent.Refused == StorageProblems.Unavailable);
+                if (sent.Refused is null)
+                {
+                    acknowledged.Add(text);
+                }
+
+                await Task.Delay(TimeSpan.FromMilliseconds(1), Cancel);
+            }
+        })).ToList();
+        await MoreThan(acknowledged.Count + 20);
+        relay.Stall();
+        await StoreFixture.Until(() => !home.Store.Feed.IsCurrent);
+        Assert.False((await stalled.Check(Cancel)).IsReady);
+        await Assert.ThrowsAsync<StoreUnavailableException>(async () => await home.Store.Range<Line>(room).Open(Cancel));
+        relay.Flow();
+        await StoreFixture.Until(() => home.Store.Feed.IsCurrent);
+        await MoreThan(acknowledged.Count + 20);
+        Volatile.Write(ref enough, true);
+        await Task.WhenAll(writers);
+        var found = new List<string>();
+        for (List<Line> page = [.. await Store.Range<Line>(room).Open(Cancel)]; page.Count > 0; page = await Store.Range<Line>(room).After(page[^1].Arrival).Open(Cancel))
+        {
+            found.AddRange(page.Select(line => line.Text!));
+        }
+
+        Assert.Empty(acknowledged.Except(found));
+        Assert.Equal(found.Count, found.Distinct().Count());
+
+        Task MoreThan(int count) => StoreFixture.Until(() => acknowledged.Count > count || writers.Exists(writer => writer.IsCompleted));
+    }
+
     [Fact]
     public async Task A_commit_whose_answer_was_lost_is_acknowledged_once_and_written_once()
     {

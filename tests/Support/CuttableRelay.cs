@@ -13,6 +13,7 @@ internal sealed class CuttableRelay : IAsyncDisposable
     private readonly int _target;
     private readonly Task _accepting;
     private volatile byte[]? _cutAfter;
+    private volatile TaskCompletionSource _flowing = Flowing();
     private int _cuts;
 
     public CuttableRelay(int target)
@@ -34,6 +35,12 @@ internal sealed class CuttableRelay : IAsyncDisposable
     /// <summary>Whether nobody gets through any more; connections that are there stay until <see cref="CutAll"/>.</summary>
     public bool IsDown { get; set; }
 
+    /// <summary>From now on nothing passes, and no connection ends either, as when a router forgets them.</summary>
+    public void Stall() => _flowing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Everything that was kept passes.</summary>
+    public void Flow() => _flowing.TrySetResult();
+
     /// <summary>Cuts every connection now.</summary>
     public void CutAll()
     {
@@ -51,6 +58,13 @@ internal sealed class CuttableRelay : IAsyncDisposable
         CutAll();
         await _accepting;
         _stop.Dispose();
+    }
+
+    private static TaskCompletionSource Flowing()
+    {
+        var flowing = new TaskCompletionSource();
+        flowing.SetResult();
+        return flowing;
     }
 
     private async Task Accept()
@@ -114,6 +128,7 @@ internal sealed class CuttableRelay : IAsyncDisposable
                     return;
                 }
 
+                await _flowing.Task.WaitAsync(_stop.Token);
                 await to.SendAsync(buffer.AsMemory(0, length), _stop.Token);
             }
         }
