@@ -11,6 +11,16 @@ internal sealed class EventBook(Home own, EventEnvelope envelope, OutboundClient
 {
     private readonly ConcurrentDictionary<long, Page> _pages = new();
 
+    /// <summary>Whether no resource has subscriptions: then only the first one matters.</summary>
+    public bool IsEmpty => _pages.IsEmpty;
+
+    /// <summary>Whether an entry of the feed may be something to tell. What is written down to be told is not.</summary>
+    public bool Concerns(FeedEntry entry)
+    {
+        var type = entry.Kind.ClrType;
+        return IsEmpty ? type == typeof(EventSubscriber) : type != typeof(EventDelivery) && type != typeof(EventTally);
+    }
+
     /// <summary>Reads everything.</summary>
     public async Task Load(CancellationToken cancel)
     {

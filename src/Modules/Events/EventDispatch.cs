@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Domicile.Modules.Chat;
 using Domicile.Modules.Http.Outbound;
 using Domicile.Storage;
@@ -42,11 +43,11 @@ internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient 
     private async Task Run(Home unit, CancellationToken cancel)
     {
         var wake = new WakeUp();
+        var led = new StrongBox<EventBook?>();
         unit.Store.Feed.Observe(
             entries =>
             {
-                // What it writes itself is not what it waits for.
-                if (entries.Any(entry => entry.Kind.ClrType != typeof(EventDelivery) && entry.Kind.ClrType != typeof(EventTally)))
+                if (Volatile.Read(ref led.Value) is { } book && entries.Any(book.Concerns))
                 {
                     wake.Signal();
                 }
@@ -58,7 +59,7 @@ internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient 
             {
                 if (await unit.Lease(Work, LeaseTime, cancel))
                 {
-                    await Lead(unit, wake, cancel);
+                    await Lead(unit, led, wake, cancel);
                 }
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
@@ -78,7 +79,7 @@ internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient 
         }
     }
 
-    private async Task Lead(Home unit, WakeUp wake, CancellationToken cancel)
+    private async Task Lead(Home unit, StrongBox<EventBook?> led, WakeUp wake, CancellationToken cancel)
     {
         using var leading = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var keeping = Task.Run(() => Keep(unit, leading), CancellationToken.None);
@@ -86,6 +87,7 @@ internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient 
         try
         {
             await book.Load(leading.Token);
+            Volatile.Write(ref led.Value, book);
             await new EventIntake(unit, book, chat, _envelope, clock, _log).Run(wake, leading.Token);
         }
         catch (OperationCanceledException) when (leading.IsCancellationRequested && !cancel.IsCancellationRequested)
@@ -94,6 +96,7 @@ internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient 
         }
         finally
         {
+            Volatile.Write(ref led.Value, null);
             await leading.CancelAsync();
             await keeping;
         }

@@ -20,6 +20,7 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
 
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BeyondLife = TimeSpan.FromDays(1);
+    private readonly RecordKind[] _first = [own.Administration!.Catalogue.Of<EventSubscriber>()];
     private readonly RecordKind[] _kinds =
     [
         .. own.Administration!.Catalogue.Kinds.Where(kind =>
@@ -40,15 +41,24 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
             {
                 cancel.ThrowIfCancellationRequested();
                 var next = wake.Next();
-                if (await Feed.Read(at, _kinds, cancel) is not var (entries, through))
+                var isIdle = book.IsEmpty;
+                if (await Feed.Read(at, isIdle ? _first : _kinds, cancel) is not var (entries, through))
                 {
                     at = await Resync(cancel);
                     continue;
                 }
 
+                if (isIdle && entries.Count > 0)
+                {
+                    // From the first subscription on everything counts: what comes after it is read again.
+                    entries = [entries[0]];
+                    through = at with { Number = entries[0].Position };
+                }
+
                 await Take(entries, at.Epoch, cancel);
                 if (through != at)
                 {
+                    // While nobody is told anything, nothing is written.
                     if (entries.Count > 0)
                     {
                         await Feed.Remember(Reader, through, cancel);
@@ -74,9 +84,9 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
             return remembered;
         }
 
+        // Subscriptions that are there already were made before a position could be remembered: what each is told begins with itself.
         var end = await Feed.End(cancel);
-        await Feed.Remember(Reader, end, cancel);
-        return end;
+        return book.IsEmpty ? end : end with { Number = 0 };
     }
 
     /// <summary>Entries were missed. What was published is there as a record; what happened in chat meanwhile is not told.</summary>
