@@ -11,6 +11,9 @@ switch (options.Name)
     case "hold":
         await EndToEndComparison.Hold(options);
         return 0;
+    case "sockets":
+        await Sockets.Run(options);
+        return 0;
     case "start":
         await Starting.Run(options);
         return 0;
@@ -63,6 +66,7 @@ switch (options.Name)
                            --store postgres for both on a PostgreSQL of its own)
               nodes        two nodes on one PostgreSQL beside one of them, with hosts kept to nodes and without
                            (--connections 256 --rounds 3 --seconds 6)
+              sockets      memory of idle sockets beside a bare Kestrel, and a message to 250 who are connected (--sockets 5000 --messages 200)
               start        start to first answer, memory at rest and over many messages (--starts 5 --messages 1000000)
               ephemeral    from the command of a test-suite to a server that is ready, with its files in memory and without (--starts 10 --cold 5)
               read         pages of a long thread, many threads of one user, sends while a thread is removed (--messages 1000000)

@@ -53,6 +53,9 @@ internal sealed class AcsClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
+    /// <summary>What trusts the server, for sockets.</summary>
+    public HttpMessageInvoker Invoker => _http;
+
     /// <summary>Whether it answers.</summary>
     public async Task<bool> Answers()
     {
@@ -109,6 +112,16 @@ internal sealed class AcsClient : IDisposable
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", user.Token);
         request.Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json");
         return await Read(request);
+    }
+
+    /// <summary>A step on the way to a socket, as the clients take it.</summary>
+    public async Task<string> Realtime(HttpMethod method, string target, User user)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(_endpoint, target));
+        request.Headers.TryAddWithoutValidation("X-Skypetoken", user.Token);
+        using var answer = await _http.SendAsync(request);
+        var text = await answer.Content.ReadAsStringAsync();
+        return answer.IsSuccessStatusCode ? text : throw new InvalidOperationException($"{request.RequestUri!.AbsolutePath} was answered {(int)answer.StatusCode}: {text}");
     }
 
     /// <summary>Requests that send a message of so many bytes: for each thread, by some of its members.</summary>

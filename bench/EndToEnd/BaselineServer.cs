@@ -41,7 +41,8 @@ internal static class BaselineServer
             kestrel.Listen(IPAddress.Loopback, 0, listener => listener.UseHttps(certificate));
         });
         await using var app = builder.Build();
-        app.Run(context => Answer(context, store));
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
+        app.Run(context => context.WebSockets.IsWebSocketRequest ? Hold(context) : Answer(context, store));
         await app.StartAsync();
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         Console.WriteLine(new Uri(address).Port);
@@ -78,6 +79,15 @@ internal static class BaselineServer
         context.Response.ContentType = "application/json";
         context.Response.ContentLength = answer.Length;
         await context.Response.BodyWriter.WriteAsync(answer);
+    }
+
+    /// <summary>A socket that only waits, without a buffer as long as nothing comes.</summary>
+    private static async Task Hold(HttpContext context)
+    {
+        using var socket = await context.WebSockets.AcceptWebSocketAsync();
+        while ((await socket.ReceiveAsync(Memory<byte>.Empty, CancellationToken.None)).MessageType != System.Net.WebSockets.WebSocketMessageType.Close)
+        {
+        }
     }
 
     private static SendRequest Parse(System.Buffers.ReadOnlySequence<byte> body)

@@ -102,6 +102,10 @@ internal sealed class Wire : IDisposable
         request.Headers.TryAddWithoutValidation("Authorization", authorization);
     }
 
+    /// <summary>Opens a socket.</summary>
+    public Task Connect(System.Net.WebSockets.ClientWebSocket socket, string target) =>
+        socket.ConnectAsync(new Uri($"wss://{Authority}{target}"), http, CancellationToken.None);
+
     /// <summary>Creates a user with a token.</summary>
     public async Task<WireUser> NewUser(params string[] scopes)
     {

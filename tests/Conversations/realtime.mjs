@@ -1,4 +1,4 @@
-// What people see as it happens, on the unmodified chat client.
+// What people see as it happens, on the unmodified chat client: here or, by realtime-chromium.mjs, in a browser.
 import { assert, here, history, play, scenario, written } from "./kit.mjs";
 import { names, quiet, until, Watcher } from "./watcher.mjs";
 
@@ -127,7 +127,7 @@ scenario("A connection that breaks is made again and nothing of what happened me
   for (let time = 1; time <= 5; time++) {
     await quiet(150);
     const connects = watcher.connects;
-    openSockets.forEach(socket => socket.terminate());
+    watcher.break();
     await until(() => watcher.connects > connects, "connected again");
   }
   talking = false;
@@ -145,29 +145,25 @@ scenario("A connection that breaks is made again and nothing of what happened me
 scenario("Who was away for a moment is told what happened meanwhile", async () => {
   const [ada, bo] = await here.people("Ada", "Bo");
   const thread = await ada.startThread("Away", bo);
-  const before = new Set(openSockets);
   const watcher = await Watcher.of(bo);
   await ada.say(thread, "before");
   await watcher.first("chatMessageReceived");
-  const fetched = globalThis.fetch;
-  globalThis.fetch = (url, ...rest) => String(url).includes("/v4/a") ? Promise.reject(new TypeError("no network")) : fetched(url, ...rest);
-  [...openSockets].filter(socket => !before.has(socket)).forEach(socket => socket.terminate());
+  watcher.cut();
   await until(() => watcher.disconnects > 0, "disconnected");
   await ada.say(thread, "meanwhile");
   await ada.in(thread).updateTopic("Another");
-  globalThis.fetch = fetched;
+  watcher.mend();
   await watcher.first("chatMessageReceived", event => event.message === "meanwhile");
   await watcher.first("chatThreadPropertiesUpdated");
-  assert.deepEqual(watcher.texts(), ["before", "meanwhile"]);
+  // The answer to the first may have been on its way when the line was cut.
+  assert.deepEqual([...new Set(watcher.texts())], ["before", "meanwhile"]);
   await watcher.stop();
 });
 
 scenario("Where WebSockets do not get through long polling does", async () => {
   const [ada, bo] = await here.people("Ada", "Bo");
   const thread = await ada.startThread("Polling", bo);
-  globalThis.withoutSockets = true;
-  const watcher = await Watcher.of(bo);
-  globalThis.withoutSockets = false;
+  const watcher = await Watcher.of(bo, { withoutSockets: true });
   for (let count = 0; count < 20; count++) {
     await ada.say(thread, `${count} é 🎈`);
   }

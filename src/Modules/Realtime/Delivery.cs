@@ -29,6 +29,7 @@ internal sealed partial class Delivery : IAsyncDisposable
     private readonly Tickets _tickets;
     private readonly TimeProvider _clock;
     private readonly ILogger _log;
+    private readonly Telling _telling;
     private readonly IReadOnlyList<RecordKind> _kinds;
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _starting = new(1, 1);
@@ -49,6 +50,7 @@ internal sealed partial class Delivery : IAsyncDisposable
     public Delivery(Home own, Guid node, ChatHappenings chat, IUserTokens tokens, IResourceDirectory directory, Tickets tickets, TimeProvider clock, ILogger log)
     {
         (_own, Node, _chat, _tokens, _directory, _tickets, _clock, _log) = (own, node, chat, tokens, directory, tickets, clock, log);
+        _telling = new Telling(own.Geography.Name, clock, log);
         _kinds = [.. own.Administration!.Catalogue.Kinds.Where(kind => ChatHappenings.Kinds.Contains(kind.ClrType) || kind.ClrType == typeof(UserAccount))];
     }
 
@@ -376,7 +378,7 @@ internal sealed partial class Delivery : IAsyncDisposable
             residents = _residents.GetValueOrDefault(entry.Resource);
         }
 
-        IReadOnlyList<ChatHappening> happenings = [];
+        IReadOnlyList<(IReadOnlyList<SubjectRef> Audience, Outgoing Outgoing)> told = [];
         if (residents is not null)
         {
             if (entry.Kind.ClrType == typeof(UserAccount) && entry.Change != Change.Inserted)
@@ -385,16 +387,16 @@ internal sealed partial class Delivery : IAsyncDisposable
                 _ = CheckAgain(endpoint => endpoint.Person == person && endpoint.Home.Resource.Number == entry.Resource);
             }
 
-            happenings = await _chat.Of(residents.Home, entry, residents.Has, cancel);
+            told = await _telling.Of(entry, cancel => _chat.Of(residents.Home, entry, residents.Has, cancel), cancel);
         }
 
         lock (_gate)
         {
             if (!_isStopped)
             {
-                foreach (var happening in happenings)
+                foreach (var (audience, outgoing) in told)
                 {
-                    residents!.Tell(happening.Audience, new Outgoing(EventText.Of(happening), entry.Position));
+                    residents!.Tell(audience, outgoing);
                 }
 
                 _delivered = position;
@@ -418,9 +420,9 @@ internal sealed partial class Delivery : IAsyncDisposable
 
                 foreach (var entry in entries.Where(entry => entry.Position <= upTo.Number && entry.Resource == endpoint.Home.Resource.Number && entry.At >= since))
                 {
-                    foreach (var happening in await _chat.Of(endpoint.Home, entry, person => person == endpoint.Person, _stopping.Token))
+                    foreach (var (_, outgoing) in await _telling.Of(entry, cancel => _chat.Of(endpoint.Home, entry, person => person == endpoint.Person, cancel), _stopping.Token))
                     {
-                        missed.Add(new Outgoing(EventText.Of(happening), entry.Position));
+                        missed.Add(outgoing);
                     }
                 }
 

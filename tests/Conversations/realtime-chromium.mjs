@@ -1,0 +1,3 @@
+// The scenarios of realtime.mjs, with the client in headless Chromium instead of here.
+process.env.IN_CHROMIUM = "yes";
+await import("./realtime.mjs");
