@@ -412,6 +412,40 @@ public sealed class PostgresNodesTests : StoreTests
     }
 
     [Fact]
+    public async Task Every_statement_finds_its_rows_by_an_index_although_the_tables_were_analysed_while_they_were_empty()
+    {
+        await using var behind = await Behind();
+        await Run(behind, "ANALYZE");
+        var person = await Person();
+        for (var i = 0; i < 20; i++)
+        {
+            var room = await Room();
+            await Join(room, person);
+            for (var line = 0; line < 20; line++)
+            {
+                Assert.Null((await Send(i % 2 == 0 ? Home : _there, room, person, $"{line}")).Refused);
+            }
+
+            Assert.Equal(20, (await _there.Store.Range<Line>(room).Take(50).Open(Cancel)).Count);
+            Assert.NotNull(await Store.Get<Member>([room, person], Cancel));
+            if (i % 4 == 0)
+            {
+                await Commit(b => b.Delete<Room>([room]));
+            }
+        }
+
+        await Unit.Housekeeping.Purge(Cancel);
+        Assert.Null(await Home.EraseSubject(person, _ => { }, Cancel));
+        await Unit.Housekeeping.Purge(Cancel);
+
+        // Sessions tell what they counted a little later.
+        await Eventually(async () => (bool)(await Run(
+            behind,
+            "SELECT (SELECT n_tup_ins >= 400 AND idx_scan >= 20 FROM pg_stat_user_tables WHERE relname = 'test_line') AND (SELECT idx_scan >= 400 FROM pg_stat_user_tables WHERE relname = 'test_member')"))!);
+        Assert.Equal("", await Run(behind, "SELECT coalesce(string_agg(relname || ' ' || seq_scan, ', '), '') FROM pg_stat_user_tables WHERE seq_scan > 0 AND seq_tup_read > 100"));
+    }
+
+    [Fact]
     public async Task A_commit_whose_answer_was_lost_is_acknowledged_once_and_written_once()
     {
         await using var relay = new CuttableRelay((await PostgresCluster.Shared(Cancel)).Port);
