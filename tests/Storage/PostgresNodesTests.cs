@@ -412,7 +412,7 @@ public sealed class PostgresNodesTests : StoreTests
     }
 
     [Fact]
-    public async Task Every_statement_finds_its_rows_by_an_index_although_the_tables_were_analysed_while_they_were_empty()
+    public async Task Every_statement_finds_its_rows_by_an_index()
     {
         await using var behind = await Behind();
         await Run(behind, "ANALYZE");
@@ -441,7 +441,7 @@ public sealed class PostgresNodesTests : StoreTests
         // Sessions tell what they counted a little later.
         await Eventually(async () => (bool)(await Run(
             behind,
-            "SELECT (SELECT n_tup_ins >= 400 AND idx_scan >= 20 FROM pg_stat_user_tables WHERE relname = 'test_line') AND (SELECT idx_scan >= 400 FROM pg_stat_user_tables WHERE relname = 'test_member')"))!);
+            "SELECT coalesce((SELECT n_tup_ins >= 400 AND idx_scan >= 20 FROM pg_stat_user_tables WHERE relname = 'test_line') AND (SELECT idx_scan >= 400 FROM pg_stat_user_tables WHERE relname = 'test_member'), false)"))!);
         Assert.Equal("", await Run(behind, "SELECT coalesce(string_agg(relname || ' ' || seq_scan, ', '), '') FROM pg_stat_user_tables WHERE seq_scan > 0 AND seq_tup_read > 100"));
     }
 
