@@ -12,6 +12,7 @@ internal static class Sockets
 {
     private const int PerUser = 50;
     private const int Members = 250;
+    private const int AtOnce = 200;
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(100);
 
@@ -62,7 +63,14 @@ internal static class Sockets
     private static async Task Tell(DomicileProcess server, int messages)
     {
         var users = await server.MakeUsers(Members);
-        var thread = await server.Client.MakeThread(users);
+        // As many as one request may name, and then the others.
+        var thread = await server.Client.MakeThread([.. users.Take(AtOnce)]);
+        var others = new JsonArray([.. users.Skip(AtOnce).Select(user => new JsonObject { ["communicationIdentifier"] = new JsonObject { ["rawId"] = user.Id } })]);
+        await server.Client.Send(
+            HttpMethod.Post,
+            $"/chat/threads/{Uri.EscapeDataString(thread)}/participants/:add?api-version={AcsClient.ChatVersion}",
+            new JsonObject { ["participants"] = others }.ToJsonString(),
+            users[0]);
         var sentAt = new ConcurrentDictionary<string, long>();
         var (each, all) = (new Histogram(), new Histogram());
         var heard = new int[messages];
