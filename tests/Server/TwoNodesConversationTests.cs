@@ -34,6 +34,19 @@ public sealed class TwoNodesConversationTests(TwoNodes nodes) : IClassFixture<Tw
         await nodes.StartAgain(gone);
     }
 
+    [Fact]
+    [Trait("needs", "chromium")]
+    public async Task Who_is_connected_in_a_browser_comes_to_the_other_node_and_is_told_everything() =>
+        GoesWell(await nodes.Play("realtime-restart-chromium.mjs", async pause =>
+        {
+            // One after the other, so that the one which serves is among them, and the client comes to each of them from the other.
+            foreach (var node in (string[])["a", "b"])
+            {
+                await (pause == "kill" ? nodes.Kill(node) : nodes.Stop(node));
+                await nodes.StartAgain(node);
+            }
+        }));
+
     internal static void GoesWell(ScriptSummary summary)
     {
         Assert.NotEmpty(summary.Scenarios);

@@ -65,7 +65,7 @@ internal sealed class RealtimeEndpoints(RealtimeConnections connections, Tickets
         var url = $"{call.Origin}/v4/f/{id}/";
         return Reply.Json(
             200,
-            new Allocation(call.Origin + "/", url, url, call.Origin, id, id, RealtimeLimits.ConnectionSeconds.ToString(CultureInfo.InvariantCulture), parameters),
+            new Allocation(WithPort(call.Origin), url, url, call.Origin, id, id, RealtimeLimits.ConnectionSeconds.ToString(CultureInfo.InvariantCulture), parameters),
             RealtimeJson.Default.Allocation);
     }
 
@@ -205,6 +205,15 @@ internal sealed class RealtimeEndpoints(RealtimeConnections connections, Tickets
         }
 
         return tickets.Use(call.Home, ticket) ? (user, null) : (null, RealtimeProblems.NoSocket);
+    }
+
+    /// <summary>
+    /// With its port even where it is the usual one: a client that finds none takes that of the page on which it runs, and would look for the socket there.
+    /// </summary>
+    private static string WithPort(string origin)
+    {
+        var uri = new Uri(origin);
+        return string.Create(CultureInfo.InvariantCulture, $"{uri.Scheme}://{uri.Host}:{uri.Port}/");
     }
 
     private static bool TryReadEndpoint(Call call, [NotNullWhen(true)] out string? endpoint)
