@@ -54,6 +54,7 @@ public sealed partial class Node : IAsyncDisposable
         using var loggers = LoggerFactory.Create(Log);
         try
         {
+            ReadyLine.Remove(request.ReadyFile);
             var node = request.ConfigurationFile is { } file
                 ? await StartProduction(OptionsReader.Read(file, Variables()), output, TimeProvider.System, loggers, cancel)
                 : await StartDevelopment(request, output, new TurnableClock(TimeProvider.System), loggers, cancel);
@@ -68,6 +69,7 @@ public sealed partial class Node : IAsyncDisposable
         {
             if (request.IsEphemeral)
             {
+                ReadyLine.Remove(request.ReadyFile, Environment.ProcessId);
                 ThrowAway(request.DataDirectory!, loggers.CreateLogger<Node>());
             }
         }

@@ -11,6 +11,30 @@ internal static class ReadyLine
     // Base64 as it is, so that a connection string can be copied out of it.
     private static readonly ReadyJson Json = new(new JsonSerializerOptions(ReadyJson.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
 
+    /// <summary>
+    /// Takes the file away: before a start, so that nobody takes an earlier server's for this one's, and at the end, when nobody is ready any more.
+    /// </summary>
+    /// <param name="file">The file; null for none.</param>
+    /// <param name="process">Only when it is that process's; null whosever it is.</param>
+    /// <exception cref="StartupException">It cannot be removed before a start.</exception>
+    public static void Remove(string? file, int? process = null)
+    {
+        try
+        {
+            if (file is not null && File.Exists(file) && (process is null || JsonSerializer.Deserialize(File.ReadAllBytes(file), Json.ReadyServer)?.ProcessId == process))
+            {
+                File.Delete(file);
+            }
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or JsonException)
+        {
+            if (process is null)
+            {
+                throw new StartupException($"{file} cannot be removed, and it is not this server's: {refused.Message}", refused);
+            }
+        }
+    }
+
     public static async Task Write(TextWriter output, string? file, ReadyServer server)
     {
         if (file is not null)

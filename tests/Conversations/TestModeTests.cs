@@ -55,6 +55,35 @@ public sealed class TestModeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_ready_file_of_an_earlier_server_is_not_taken_for_that_of_a_later_one()
+    {
+        var folder = Directory.CreateTempSubdirectory("domicile-ready-").FullName;
+        try
+        {
+            // One that ended without a word left it; who ends as asked takes it along, but not another's.
+            var file = Path.Combine(folder, "ready.json");
+            await File.WriteAllTextAsync(file, "{\"processId\":1}", Cancel);
+            var server = await EphemeralServer.Start("--ready-file", file);
+            Assert.Equal(server.Line, await File.ReadAllTextAsync(file, Cancel));
+            await server.DisposeAsync();
+            Assert.False(File.Exists(file));
+
+            await using var first = await EphemeralServer.Start("--ready-file", file);
+            await using (var second = await EphemeralServer.Start("--ready-file", file))
+            {
+                await first.Stop();
+                Assert.Equal(second.Line, await File.ReadAllTextAsync(file, Cancel));
+            }
+
+            Assert.False(File.Exists(file));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task It_is_ready_in_under_two_seconds()
     {
         // The best of three: what is asked is what the program needs, not what else the machine does.
