@@ -273,10 +273,13 @@ public sealed class EventTests(EventTests.Town town) : IClassFixture<EventTests.
 
         internal Task<Answer> TrySubscribe(
             EventReceiver receiver, string name, string schema = "EventGridSchema", string[]? types = null, string beginsWith = "", string endsWith = "", string query = "") =>
+            TrySubscribe(receiver.Url + query, name, schema, types, beginsWith, endsWith);
+
+        internal Task<Answer> TrySubscribe(string target, string name, string schema, string[]? types = null, string beginsWith = "", string endsWith = "") =>
             Ask(HttpMethod.Post, "", new
             {
                 name,
-                target = receiver.Url + query,
+                target,
                 targetGeography = "Europe",
                 schema,
                 eventTypes = types,

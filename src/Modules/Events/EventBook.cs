@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace Domicile.Modules.Events;
 
 /// <summary>The subscriptions of one scale unit, as whoever leads it knows them.</summary>
-internal sealed class EventBook(Home own, EventEnvelope envelope, OutboundClient client, TimeProvider clock, ILogger log) : IAsyncDisposable
+internal sealed class EventBook(Home own, EventEnvelope envelope, OutboundClient client, TimeProvider clock, int waitingMax, ILogger log) : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<long, Page> _pages = new();
 
@@ -74,7 +74,7 @@ internal sealed class EventBook(Home own, EventEnvelope envelope, OutboundClient
 
         foreach (var subscription in subscriptions.Where(subscription => subscription.State == SubscriptionState.Active && targets.All(target => target.Subscription.Key != subscription.Key)))
         {
-            var target = new EventTarget(page.Home, subscription, envelope, client, clock, log);
+            var target = new EventTarget(page.Home, subscription, envelope, client, clock, waitingMax, log);
             await target.Start(cancel);
             targets.Add(target);
         }

@@ -23,6 +23,9 @@ internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient 
     private IReadOnlyList<Home> _units = [];
     private Task _running = Task.CompletedTask;
 
+    /// <summary>Records that wait for one subscription at most; tests have fewer.</summary>
+    internal int WaitingMax { get; init; } = EventLimits.WaitingMax;
+
     /// <summary>Takes the scale units by the homes of their own records.</summary>
     public void Prepare(IReadOnlyList<Home> scaleUnits) => _units = scaleUnits;
 
@@ -83,7 +86,7 @@ internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient 
     {
         using var leading = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var keeping = Task.Run(() => Keep(unit, leading), CancellationToken.None);
-        await using var book = new EventBook(unit, _envelope, client, clock, _log);
+        await using var book = new EventBook(unit, _envelope, client, clock, WaitingMax, _log);
         try
         {
             await book.Load(leading.Token);

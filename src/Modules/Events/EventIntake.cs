@@ -19,6 +19,7 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
     private const int OrdinalBits = 12;
 
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan History = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan BeyondLife = TimeSpan.FromDays(1);
     private readonly RecordKind[] _first = [own.Administration!.Catalogue.Of<EventSubscriber>()];
     private readonly RecordKind[] _kinds =
@@ -198,8 +199,8 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
             : await chat.Of(home, entry, _ => true, cancel);
         foreach (var (ordinal, happening) in happenings.Index())
         {
-            // To whoever comes into a thread it is new; that it was created is told once.
-            if (happening is ChatHappening.ThreadCreated && entry.Kind.ClrType != typeof(ChatThread))
+            // To whoever comes into a thread it is new; that it was created is told once. What was moved in is history, which nobody is told of.
+            if ((happening is ChatHappening.ThreadCreated && entry.Kind.ClrType != typeof(ChatThread)) || entry.At - happening.At > History)
             {
                 continue;
             }
@@ -291,7 +292,7 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
         else if (outcome.Refused != StorageProblems.Missing)
         {
             // Whom it is about was erased, or a subscription deleted at this moment: each for itself, then.
-            await Commit(home, accepted, cancel);
+            await CommitReserved(home, accepted, cancel);
             await home.Store.Commit(b => b.Delete<EventNotice>([notice.Key]), cancel);
         }
     }
@@ -311,9 +312,12 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
         };
     }
 
-    private static async Task Commit(Home home, List<(EventTarget Target, EventDelivery Delivery)> pending, CancellationToken cancel)
+    private static Task Commit(Home home, List<(EventTarget Target, EventDelivery Delivery)> pending, CancellationToken cancel) =>
+        CommitReserved(home, Accepted(pending), cancel);
+
+    private static async Task CommitReserved(Home home, List<(EventTarget Target, EventDelivery Delivery)> reserved, CancellationToken cancel)
     {
-        foreach (var piece in Accepted(pending).Chunk(EventLimits.Piece))
+        foreach (var piece in reserved.Chunk(EventLimits.Piece))
         {
             var outcome = await home.Store.Commit(
                 b =>
@@ -337,8 +341,12 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
                 // One of them is there already, or of somebody who was erased, or for a subscription that is gone.
                 foreach (var one in piece)
                 {
-                    await Commit(home, [one], cancel);
+                    await CommitReserved(home, [one], cancel);
                 }
+            }
+            else
+            {
+                piece[0].Target.Release();
             }
         }
     }
@@ -349,13 +357,13 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
         var accepted = new List<(EventTarget, EventDelivery)>(deliveries.Count);
         foreach (var (target, delivery) in deliveries)
         {
-            if (target.IsFull)
+            if (target.TryReserve())
             {
-                target.Drop(delivery.Content.Parts.Count);
+                accepted.Add((target, delivery));
             }
             else
             {
-                accepted.Add((target, delivery));
+                target.Drop(delivery.Content.Parts.Count);
             }
         }
 

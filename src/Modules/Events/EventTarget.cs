@@ -21,6 +21,7 @@ internal sealed partial class EventTarget : IAsyncDisposable
     private readonly EventEnvelope _envelope;
     private readonly OutboundClient _client;
     private readonly TimeProvider _clock;
+    private readonly int _waitingMax;
     private readonly ILogger _log;
     private readonly TargetCircuit _circuit;
     private readonly Uri _address;
@@ -45,9 +46,9 @@ internal sealed partial class EventTarget : IAsyncDisposable
     private DateTimeOffset _toldOn;
     private DateTimeOffset _nextSlot;
 
-    public EventTarget(Home home, EventSubscription subscription, EventEnvelope envelope, OutboundClient client, TimeProvider clock, ILogger log)
+    public EventTarget(Home home, EventSubscription subscription, EventEnvelope envelope, OutboundClient client, TimeProvider clock, int waitingMax, ILogger log)
     {
-        (_home, Subscription, _envelope, _client, _clock, _log) = (home, subscription, envelope, client, clock, log);
+        (_home, Subscription, _envelope, _client, _clock, _waitingMax, _log) = (home, subscription, envelope, client, clock, waitingMax, log);
         _circuit = new TargetCircuit(clock);
         _address = new Uri(subscription.Target, UriKind.Absolute);
         _days = new DeadLetterDays(home, clock);
@@ -56,9 +57,6 @@ internal sealed partial class EventTarget : IAsyncDisposable
 
     /// <summary>The subscription, as it was when this was made: another version has another target.</summary>
     public EventSubscription Subscription { get; }
-
-    /// <summary>Whether nothing more may wait for it.</summary>
-    public bool IsFull => Interlocked.Read(ref _waiting) >= EventLimits.WaitingMax;
 
     private CancellationToken Stopping => _stopping.Token;
 
@@ -86,12 +84,36 @@ internal sealed partial class EventTarget : IAsyncDisposable
         _running = Task.Run(Run, CancellationToken.None);
     }
 
-    /// <summary>Takes what was just written down for it.</summary>
+    /// <summary>Takes a place for what is about to be written down for it.</summary>
+    /// <returns>Whether there is one.</returns>
+    public bool TryReserve()
+    {
+        lock (_gate)
+        {
+            if (_waiting >= _waitingMax)
+            {
+                return false;
+            }
+
+            _waiting++;
+            return true;
+        }
+    }
+
+    /// <summary>Gives the place back: nothing was written down.</summary>
+    public void Release()
+    {
+        lock (_gate)
+        {
+            _waiting--;
+        }
+    }
+
+    /// <summary>Takes what was written down for it, in the place that was taken for it.</summary>
     public void Offer(EventDelivery delivery)
     {
         lock (_gate)
         {
-            _waiting++;
             if (!_lanes.TryGetValue(delivery.Lane, out var lane))
             {
                 _lanes.Add(delivery.Lane, lane = new Lane(delivery.Lane) { Through = delivery.Number - 1 });
@@ -259,6 +281,8 @@ internal sealed partial class EventTarget : IAsyncDisposable
                 }
                 else if (notBefore is { } at)
                 {
+                    // What waits is read again when its time has come: it may be of somebody who was erased by then.
+                    _loaded -= lane.Unload();
                     _later.Enqueue(lane, at);
                 }
                 else
@@ -340,6 +364,13 @@ internal sealed partial class EventTarget : IAsyncDisposable
 
         var (content, ends) = (delivery.Content, delivery.QueuedOn.AddMinutes(Subscription.LifeMinutes));
         var people = await _envelope.People(_home, content, delivery.Person, content.Parts.Skip(delivery.Done), Stopping);
+        var began = delivery.Done;
+        if (!delivery.Person.IsNone && !(content.Chat is null ? await _home.Subjects.FingerprintOf(delivery.Person, Stopping) is not null : people.Has(delivery.Person)))
+        {
+            // Erased since it was read; the row goes with them.
+            return null;
+        }
+
         while (delivery.Done < content.Parts.Count)
         {
             var part = content.Parts[delivery.Done];
@@ -357,10 +388,11 @@ internal sealed partial class EventTarget : IAsyncDisposable
 
             if (await Attempt(content, part, people, delivery.Attempts + 1) is not { } answer)
             {
-                // Left alone: that is no attempt, and what was told of the record so far is remembered here only.
+                // Left alone: that is no attempt.
                 var until = _circuit.OpenUntil;
                 var soon = _clock.GetUtcNow() + LookAgain;
-                return until > soon ? (until < ends ? until : ends) : soon;
+                var later = until > soon ? (until < ends ? until : ends) : soon;
+                return delivery.Done > began ? await Postpone(lane, delivery with { NotBefore = later }) : later;
             }
 
             var verdict = DeliveryVerdict.Of(answer);
@@ -666,6 +698,20 @@ internal sealed partial class EventTarget : IAsyncDisposable
 
         /// <summary>The first record as it is now, where that differs from what was read.</summary>
         private EventDelivery? Changed { get; set; }
+
+        /// <summary>Lets go of what was loaded.</summary>
+        /// <returns>How many records.</returns>
+        public int Unload()
+        {
+            var count = Loaded.Count;
+            if (count > 0)
+            {
+                (Through, HasMore, Changed) = (Loaded.Peek().Number - 1, true, null);
+                Loaded.Clear();
+            }
+
+            return count;
+        }
 
         public bool TryPeek(Lock gate, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out EventDelivery? first)
         {

@@ -1,0 +1,90 @@
+using Domicile.Tests.Hardness;
+using Domicile.Tests.Support;
+
+namespace Domicile.Tests.Conversations;
+
+/// <summary>A server that tells events is killed, again and again: each event is told at least once, and those of a thread in their order.</summary>
+[Collection(nameof(HardnessCollection))]
+public sealed class EventKillTests
+{
+    private const int Writers = 16;
+    private static readonly TimeSpan Soon = TimeSpan.FromMinutes(2);
+
+    [Fact]
+    [Trait("length", "full")]
+    public Task Four_hundred_events_that_wait_when_the_server_is_killed_are_all_told() => Tell(400, kills: 1);
+
+    [Fact]
+    [Trait("length", "long")]
+    public Task Ten_thousand_events_that_wait_when_the_server_is_killed_are_all_told() => Tell(10_000, kills: 5);
+
+    private static async Task Tell(int events, int kills)
+    {
+        await using var town = new EventTests.Town();
+        await town.InitializeAsync();
+        var first = await EventReceiver.Start();
+        var name = await town.Subscribe(first, types: ["Microsoft.Communication.ChatMessageReceivedInThread"]);
+        var port = first.Port;
+        await first.DisposeAsync();
+
+        // Nobody is there while people write.
+        using (var wire = town.Wire())
+        {
+            var users = await Task.WhenAll(Enumerable.Range(0, Writers).Select(_ => wire.NewUser()));
+            var threads = await Task.WhenAll(users.Select(user => wire.NewThread(user)));
+            await Task.WhenAll(users.Select(async (user, n) =>
+            {
+                for (var i = 0; i < events / Writers; i++)
+                {
+                    await Say(wire, user, threads[n], $"{n} {i}");
+                }
+            }));
+        }
+
+        await Eventually.Holds(async () => (await town.Show(name)).GetProperty("counts").GetProperty("waiting").GetInt64() == events, Soon, () => "all of them wait");
+        await town.Server.KillAtOnce();
+        await using var receiver = await EventReceiver.Start(port);
+        for (var kill = 1; kill <= kills; kill++)
+        {
+            await town.Server.StartAgain();
+            await TurnClock(town);
+            var wanted = events * kill / (kills + 1);
+            await Eventually.Holds(() => Task.FromResult(Distinct(receiver) >= wanted), Soon, () => $"{wanted} were told; there are {Distinct(receiver)}");
+            await town.Server.KillAtOnce();
+        }
+
+        await town.Server.StartAgain();
+        await TurnClock(town);
+        await Eventually.Holds(() => Task.FromResult(Distinct(receiver) == events), Soon, () => $"all were told; there are {Distinct(receiver)} of {events}");
+        await Eventually.Holds(async () => (await town.Show(name)).GetProperty("counts").GetProperty("waiting").GetInt64() == 0, Soon, () => "nothing waits any more");
+
+        var texts = receiver.Received.Select(each => each.Data.GetProperty("messageBody").GetString()!).ToList();
+        foreach (var lane in texts.Distinct().GroupBy(text => text.Split(' ')[0]))
+        {
+            Assert.Equal(Enumerable.Range(0, events / Writers).Select(i => $"{lane.Key} {i}"), lane);
+        }
+
+        // The same event has the same id whenever it is told.
+        Assert.Equal(events, receiver.Received.Select(each => each.Id).Distinct().Count());
+        Remark.Say($"{events} events, {kills + 1} kills, {texts.Count - events} told twice");
+    }
+
+    private static int Distinct(EventReceiver receiver) => receiver.Received.Select(each => each.Body).Distinct().Count();
+
+    private static async Task Say(Wire wire, WireUser user, string thread, string text)
+    {
+        while ((await wire.AsUser(user.Token, HttpMethod.Post, Wire.Chat(thread, "/messages"), new { content = text })) is { Status: not 201 } refused)
+        {
+            refused.Is(429);
+            await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>Past the pauses of what had failed while nobody was there.</summary>
+    private static async Task TurnClock(EventTests.Town town)
+    {
+        var administration = new Administration(town.Server);
+        using var wire = administration.Wire();
+        (await wire.AsUser(await administration.Token("operator"), HttpMethod.Post, "/test/clock:turn", new { forwardSeconds = 60 })).Is(200);
+    }
+}
