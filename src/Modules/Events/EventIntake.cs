@@ -18,6 +18,10 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
     /// <summary>Records that one entry of the feed can make for one subscription: 12 bits of their numbers.</summary>
     private const int OrdinalBits = 12;
 
+    /// <summary>Entries of the feed after which the position is written down although nothing was to be told.</summary>
+    private const int RememberEvery = 5_000;
+
+    private static readonly TimeSpan RememberAtLeast = TimeSpan.FromHours(1);
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan History = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan BeyondLife = TimeSpan.FromDays(1);
@@ -35,7 +39,9 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
     public async Task Run(WakeUp wake, CancellationToken cancel)
     {
         var at = await Begin(cancel);
-        var typing = Task.Run(() => Listen(cancel), CancellationToken.None);
+        var remembered = (Position: at, On: clock.GetUtcNow());
+        using var listening = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var typing = Task.Run(() => Listen(listening.Token), CancellationToken.None);
         try
         {
             while (true)
@@ -59,10 +65,12 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
                 await Take(entries, at.Epoch, cancel);
                 if (through != at)
                 {
-                    // While nobody is told anything, nothing is written.
-                    if (entries.Count > 0)
+                    // While nobody is told anything, nothing is written. Then also when nothing was to be told: a position that is too old would be taken for a gap.
+                    var now = clock.GetUtcNow();
+                    if (entries.Count > 0 || (!isIdle && (through.Number - remembered.Position.Number >= RememberEvery || now - remembered.On >= RememberAtLeast)))
                     {
                         await Feed.Remember(Reader, through, cancel);
+                        remembered = (through, now);
                     }
 
                     at = through;
@@ -74,6 +82,7 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
         }
         finally
         {
+            await listening.CancelAsync();
             await typing;
         }
     }
@@ -87,6 +96,12 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
 
         // Subscriptions that are there already were made before a position could be remembered: what each is told begins with itself.
         var end = await Feed.End(cancel);
+        if (book.IsEmpty)
+        {
+            // One that was made while the end was looked for would be missed otherwise.
+            await book.Load(cancel);
+        }
+
         return book.IsEmpty ? end : end with { Number = 0 };
     }
 
