@@ -47,6 +47,9 @@ switch (options.Name)
     case "nodes":
         await NodesComparison.Run(options);
         return 0;
+    case "log-queries":
+        await LogQueries.Run(options);
+        return 0;
     case "micro":
         BenchmarkDotNet.Running.BenchmarkRunner.Run<Domicile.Bench.Micro.HotPath>();
         return 0;
@@ -79,6 +82,7 @@ switch (options.Name)
               subject      requests about one person in stores of 10,000 to 1,000,000 records of others (--sizes 10000,100000,1000000)
               pg-scale     on PostgreSQL: sends at 10,000 and 1,000,000 stored messages, 100,000 resources, how far behind another node's feed is
                            (--messages 1000000 --resources 100000 --seconds 5)
+              log-queries  the query language over rows in memory, beside loops for the one question (--rows 1000000 --rounds 5)
               micro        seal, open, JSON, token, signature, batch, with their allocations
               hold         Domicile under load for a while, for a profiler (--seconds 30 --connections 64)
 
