@@ -163,6 +163,22 @@ public sealed class QueryFaultTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => LogQuery.Run(new LogQueryRequest("Calls | count", LogTimeRange.All), tables, TimeProvider.System, cancel.Token));
     }
 
+    [Fact]
+    public void Time_has_an_end_within_a_batch()
+    {
+        using var timeout = new CancellationTokenSource();
+        var meter = new Meter(LogQueryLimits.Default, TimeProvider.System, TestContext.Current.CancellationToken, timeout.Token);
+        var batch = new LogBatch(1);
+        for (var row = 0; row < 100; row++)
+        {
+            batch.Add();
+        }
+
+        var slow = new Slow(timeout);
+        Assert.Equal(LogQueryError.OutOfTime, Assert.Throws<QueryFault>(() => batch.Keep(slow, meter, 7)).Code);
+        Assert.Equal(3, slow.Asked);
+    }
+
     [Theory]
     [InlineData("range x from 1 to 100000000 step 1 | summarize count() by x", 1, 37)]
     [InlineData("range x from 1 to 100000000 step 1 | distinct x", 1, 37)]
@@ -224,6 +240,22 @@ public sealed class QueryFaultTests
     {
         var answer = await LogQueryProbe.Run(query, clock: clock);
         return answer.Error ?? throw new InvalidOperationException("The query came to an end.");
+    }
+
+    /// <summary>A condition during which the time is over.</summary>
+    private sealed class Slow(CancellationTokenSource timeout) : Scalar(LogType.Bool)
+    {
+        public int Asked { get; private set; }
+
+        public override LogValue Eval(ReadOnlySpan<LogValue> row)
+        {
+            if (++Asked == 3)
+            {
+                timeout.Cancel();
+            }
+
+            return LogValue.True;
+        }
     }
 
     /// <summary>A clock on which each look is a second after the one before.</summary>

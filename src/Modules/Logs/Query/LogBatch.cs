@@ -40,11 +40,12 @@ internal sealed class LogBatch(int width, int capacity = 256)
     }
 
     /// <summary>Keeps the rows for which the condition is true, in their order.</summary>
-    public void Keep(Scalar condition)
+    public void Keep(Scalar condition, Meter meter, int at)
     {
         var kept = 0;
         for (var row = 0; row < Count; row++)
         {
+            meter.CheckRow(at);
             if (condition.Eval(this[row]).Bool)
             {
                 if (kept != row)

@@ -14,7 +14,7 @@ internal static class LogQuery
     {
         using var timeout = new CancellationTokenSource(request.Limits.Time, clock);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, timeout.Token);
-        var meter = new Meter(request.Limits, clock, cancel);
+        var meter = new Meter(request.Limits, clock, cancel, both.Token);
         try
         {
             var binder = new Binder(tables, request, clock.GetUtcNow(), meter);

@@ -1,7 +1,11 @@
 namespace Domicile.Modules.Logs.Query;
 
 /// <summary>What a running query has used, and the end of it when that is too much.</summary>
-internal sealed class Meter(LogQueryLimits limits, TimeProvider clock, CancellationToken cancel)
+/// <param name="limits">What it may use.</param>
+/// <param name="clock">What measures its time.</param>
+/// <param name="cancel">When nobody waits for it any more.</param>
+/// <param name="timeout">When its time is over, or nobody waits for it any more.</param>
+internal sealed class Meter(LogQueryLimits limits, TimeProvider clock, CancellationToken cancel, CancellationToken timeout)
 {
     private readonly long _start = clock.GetTimestamp();
     private long _held;
@@ -30,6 +34,16 @@ internal sealed class Meter(LogQueryLimits limits, TimeProvider clock, Cancellat
         cancel.ThrowIfCancellationRequested();
         if (Elapsed > Limits.Time)
         {
+            throw OutOfTime(at);
+        }
+    }
+
+    /// <summary>The same for every row, where only a look at a flag is cheap enough: one batch may take long when what is asked of a row does.</summary>
+    public void CheckRow(int at)
+    {
+        if (timeout.IsCancellationRequested)
+        {
+            cancel.ThrowIfCancellationRequested();
             throw OutOfTime(at);
         }
     }

@@ -146,7 +146,7 @@ internal sealed class ScanRelation : Relation
             execution.Meter.Check(At);
             if (inRange is not null)
             {
-                batch.Keep(inRange);
+                batch.Keep(inRange, execution.Meter, At);
             }
 
             FillTexts(batch, texts);
@@ -275,7 +275,7 @@ internal sealed class WhereRelation(int at, Relation input, Scalar condition) : 
     {
         await foreach (var batch in Input.Run(execution, cancel).WithCancellation(cancel))
         {
-            batch.Keep(condition);
+            batch.Keep(condition, execution.Meter, At);
             execution.Meter.Check(At);
             if (batch.Count > 0)
             {
@@ -358,6 +358,8 @@ internal sealed class ExtendRelation(int at, Relation input, IReadOnlyList<(Slot
             var wider = new LogBatch(Width, batch.Count);
             for (var row = 0; row < batch.Count; row++)
             {
+                execution.Meter.CheckRow(At);
+
                 // What an item says of a name is what the row had before: items see the input, not each other.
                 var cells = wider.Add();
                 batch[row].CopyTo(cells);
@@ -490,6 +492,7 @@ internal sealed class SortRelation(int at, Relation input, IReadOnlyList<SortKey
         {
             for (var row = 0; row < batch.Count; row++)
             {
+                execution.Meter.CheckRow(At);
                 var cells = batch[row].ToArray();
                 var entry = new Entry(new LogValue[keys.Count], cells, number++, Meter.SizeOf(cells) + 48 + (16 * keys.Count));
                 for (var at = 0; at < keys.Count; at++)

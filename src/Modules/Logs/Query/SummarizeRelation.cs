@@ -43,6 +43,7 @@ internal sealed class SummarizeRelation(int at, Relation input, IReadOnlyList<(S
         {
             for (var row = 0; row < batch.Count; row++)
             {
+                meter.CheckRow(At);
                 var cells = batch[row];
                 var group = 0;
                 if (values.Length > 0)
