@@ -33,7 +33,8 @@ public static class StorageProblems
     /// <summary>Whether a refusal is one for a hold.</summary>
     public static bool IsHeld(Problem? refused) => refused?.Type == HeldType;
 
-    private const string HeldType = "/problems/storage/under-hold";
+    /// <summary>The type of the problem that something is held.</summary>
+    public const string HeldType = "/problems/storage/under-hold";
 
     /// <summary>The store cannot write just now.</summary>
     public static readonly Problem Unavailable =

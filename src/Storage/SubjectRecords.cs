@@ -83,6 +83,14 @@ public sealed class SubjectRecords
         return changed;
     }
 
+    /// <summary>
+    /// Whether a hold keeps the person from being erased, as far as can be told without a lock. Whether an erasure may begin is decided by its own batch; this saves
+    /// whoever waits for the end of a hold from trying.
+    /// </summary>
+    public async ValueTask<bool> AreHeld(SubjectRef person, CancellationToken cancel) =>
+        HoldSql.For(_unit.Catalogue.Kinds) is { } holds
+        && (await Query($"SELECT {holds.OfPerson("@person", "@resource")}", person, [], reader => !reader.IsDBNull(0), cancel)) is [true];
+
     /// <summary>Whether rows of an erased person are still being removed.</summary>
     public async ValueTask<bool> AreBeingRemoved(SubjectRef person, CancellationToken cancel) =>
         (await Query("SELECT key FROM engine_purge WHERE resource = @resource AND kind = 0 AND key = @person", person, [], reader => reader.GetInt64(0), cancel)).Count > 0;

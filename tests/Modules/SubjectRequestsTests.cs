@@ -104,6 +104,50 @@ public abstract class SubjectRequestsTests(StoreFixture fixture) : IAsyncLifetim
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_not_held_is_erased_at_once_and_the_rest_when_the_hold_ends_whichever_step_a_node_goes_away_at(bool holdsThread)
+    {
+        var terms = new HoldTerms("Case 4711", fixture.Clock.GetUtcNow().AddDays(90), new AuditNote(AuditedAct.HoldPlaced, "node"));
+        var thread = Unit.Administration!.Catalogue.Of<ChatThread>();
+        var hold = (holdsThread ? await Home.Holds.OnRoot(thread, _thread.Value, terms, Cancel) : await Home.Holds.OnSubject(_ada, terms, Cancel)).Placed!;
+        var alias = await Person("ada at work");
+        var request = Request(SubjectRequestKind.Erase) with
+        {
+            // The held one first: it must not stand in the way. The last is the second under another identifier.
+            People = [.. ((SubjectRef[])[_ada, SubjectRef.None, alias, alias]).Select(person => new RequestedPerson(Identifier.CommunicationUser, "", person))],
+        };
+        await Commit(b => b.Insert(request), Unit);
+
+        var waiting = await ThroughCrashes(request, ["begin", "held", "count", "erase", "erased"], now => now.State == SubjectRequestState.Restricted);
+        Assert.Equal(("/problems/storage/under-hold", 3), (waiting.Obstacle, waiting.PeopleDone));
+        Assert.Equal(["/problems/storage/under-hold", null, null, null], waiting.People.Select(person => person.Obstacle));
+        Assert.Equal([false, false, true, true], waiting.People.Select(person => person.ErasedOn is not null));
+        Assert.Null(await Home.Store.Get<UserAccount>([alias], Cancel));
+        Assert.NotNull(await Home.Store.Get<UserAccount>([_ada], Cancel));
+        Assert.Equal(Messages + 1, (await Home.Store.Range<ChatMessage>(_thread).Take(1_000).Open(Cancel)).Count(line => line.Content is not null));
+        Assert.Empty(await Completions());
+
+        // However often it is looked at, while the hold lasts nothing more is written.
+        await using (var idle = Requests())
+        {
+            await idle.CarryOut(Unit, Cancel);
+            Assert.Equal(waiting.Version, (await idle.Find(Home, request.Id, Cancel))!.Version);
+        }
+
+        Assert.Null(await Home.Holds.Release((await Home.Holds.Find(hold.Id, Cancel))!, new AuditNote(AuditedAct.HoldReleased, "node"), Cancel));
+        var done = await ThroughCrashes(request, ["count", "erase", "erased", "state", "complete"], now => now.IsOver);
+        Assert.Equal((SubjectRequestState.Completed, null), (done.State, done.Obstacle));
+        Assert.All(done.People, person => Assert.Null(person.Obstacle));
+        Assert.Equal((Messages, 2), ((int)done.Tally.Single(tally => tally.Kind == "chat.message").Records, (int)done.Tally.Single(tally => tally.Kind == "identity.user").Records));
+        Assert.Equal("bo says this", Assert.Single(await Home.Store.Range<ChatMessage>(_thread).Take(1_000).Open(Cancel), line => line.Content is not null).Content);
+        Assert.Single(await Completions());
+        var statement = System.Text.Json.JsonSerializer.Deserialize<ErasureStatement>(done.Statement!, System.Text.Json.JsonSerializerOptions.Web)!;
+        Assert.Equal([true, false, true, true], statement.People.Select(person => person.Found));
+        Assert.Equal(statement.People[2].KeyFingerprint, statement.People[3].KeyFingerprint);
+    }
+
     [Fact]
     public async Task Everything_that_a_catalogue_declares_is_found_without_a_line_of_the_module()
     {
@@ -167,6 +211,25 @@ public abstract class SubjectRequestsTests(StoreFixture fixture) : IAsyncLifetim
         Assert.Equal(0, await Home.Subjects.Rectify(_ada, kind, "DisplayName", JsonValue.Create("Ada"), Cancel));
         Assert.Equal("Ada", (await Home.Store.Get<ChatParticipant>([_thread, _ada], Cancel))!.DisplayName);
         Assert.Equal(2, (await Home.Store.Get<ChatParticipant>([_thread, _ada], Cancel))!.Version);
+    }
+
+    private async Task<SubjectRequest> ThroughCrashes(SubjectRequest request, string[] steps, Func<SubjectRequest, bool> isThere)
+    {
+        foreach (var step in steps)
+        {
+            await using (var requests = Requests())
+            {
+                requests.Step = begun => _ = begun == step ? throw new NodeGoneException() : 0;
+                await Assert.ThrowsAsync<NodeGoneException>(() => Until(requests, () => false));
+            }
+
+            await fixture.Restart(ProductModules.Catalogue());
+        }
+
+        await using var last = Requests();
+        SubjectRequest? now = null;
+        await Until(last, () => isThere((now = last.Find(Home, request.Id, Cancel).AsTask().GetAwaiter().GetResult())!));
+        return now!;
     }
 
     private SubjectRequests Requests()

@@ -51,7 +51,9 @@ internal sealed record SubjectProgress(int People, int PeopleDone, long Records)
 /// <param name="Commitment">SHA-256 over salt and identifier, in base 64.</param>
 /// <param name="Found">Whether somebody here has it, when the request was made.</param>
 /// <param name="Salt">The salt, told only to who sent the identifier: with it, and the identifier, the commitment can be checked.</param>
-internal sealed record CommittedIdentifier(string Type, string Commitment, bool Found, string? Salt);
+/// <param name="ErasedOn">When what is filed under it was erased, for erase.</param>
+/// <param name="Obstacle">Why its erasure waits, such as a hold, while others of the request are erased.</param>
+internal sealed record CommittedIdentifier(string Type, string Commitment, bool Found, string? Salt, DateTimeOffset? ErasedOn, string? Obstacle);
 
 /// <summary>GET /privacy/subjectRequests.</summary>
 /// <param name="Value">Requests, the newest first.</param>

@@ -13,13 +13,13 @@ namespace Domicile.Modules.Privacy;
 /// <summary>Subject requests at a resource, for whoever answers for its people.</summary>
 internal sealed class SubjectRequestEndpoints(SubjectRequests requests, AuditProofs proofs, TimeProvider clock)
 {
-    private const string Path = "/privacy/subjectRequests";
-    private const int IdentifiersMax = 20;
-    private const int IdentifierMax = 512;
-    private const int ChangesMax = 20;
+    internal const string Path = "/privacy/subjectRequests";
+    internal const int IdentifiersMax = 20;
+    internal const int IdentifierMax = 512;
+    internal const int ChangesMax = 20;
     private const int TextMax = 256;
     private const int NamesMax = 32;
-    private const int PageMax = 100;
+    internal const int PageMax = 100;
     private const int ValueMax = 1_024;
 
     private static readonly Access Officers = Access.Administrator(AdministratorRole.Owner, AdministratorRole.Privacy);
@@ -323,6 +323,6 @@ internal sealed class SubjectRequestEndpoints(SubjectRequests requests, AuditPro
         request.Role,
         new SubjectProgress(request.People.Count, request.PeopleDone, request.Tally.Sum(tally => tally.Records)),
         [.. request.People.Select((person, i) => new CommittedIdentifier(
-            person.Type, person.Commitment, !person.Handle.IsNone, asked is null ? null : Convert.ToBase64String(SaltOf(secret!, request.Id, asked.Identifiers![i]))))],
+            person.Type, person.Commitment, !person.Handle.IsNone, asked is null ? null : Convert.ToBase64String(SaltOf(secret!, request.Id, asked.Identifiers![i])), person.ErasedOn, person.Obstacle))],
         request.Obstacle);
 }

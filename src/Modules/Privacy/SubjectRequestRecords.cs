@@ -129,8 +129,14 @@ internal sealed record RequestedPerson(string Type, string Commitment, SubjectRe
     /// <summary>The fingerprint of the person's key, taken before it is destroyed.</summary>
     public string? Key { get; init; }
 
+    /// <summary>What there was just before the key was destroyed; it moves to <see cref="SubjectRequest.Tally"/> with the destruction.</summary>
+    public IReadOnlyList<KindTally>? Counted { get; init; }
+
     /// <summary>When the key was destroyed.</summary>
     public DateTimeOffset? ErasedOn { get; init; }
+
+    /// <summary>Why their erasure waits: the type of a problem.</summary>
+    public string? Obstacle { get; init; }
 
     /// <summary>Bytes of the archive.</summary>
     public long? ArchiveBytes { get; init; }

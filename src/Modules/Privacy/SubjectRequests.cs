@@ -133,7 +133,7 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
             return await Save(unit, request with { State = SubjectRequestState.Failed, Obstacle = "/problems/privacy/resource-gone", CompletedOn = clock.GetUtcNow(), Changes = [] }, null, cancel) is not null;
         }
 
-        if (request.State != SubjectRequestState.Running)
+        if (request.State == SubjectRequestState.Pending)
         {
             Step?.Invoke("begin");
             if (await Save(unit, request with { State = SubjectRequestState.Running, StartedOn = request.StartedOn ?? clock.GetUtcNow(), Obstacle = null }, null, cancel) is not { } begun)
@@ -261,18 +261,39 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
         return await Complete(unit, request, cancel);
     }
 
+    /// <summary>
+    /// Erases everyone whom no hold covers, each by themselves: of one human's identifiers, those that are not held do not wait for those that are. What is held
+    /// stands at restricted, and is erased when the hold is released.
+    /// </summary>
     private async Task<bool> Erase(Home unit, Home home, SubjectRequest request, CancellationToken cancel)
     {
-        while (request.PeopleDone < request.People.Count)
+        var isHeld = false;
+        for (var at = 0; at < request.People.Count; at++)
         {
-            var person = request.People[request.PeopleDone];
-            if (!person.Handle.IsNone && person.Key is null && await home.Subjects.FingerprintOf(person.Handle, cancel) is { } fingerprint)
+            var person = request.People[at];
+            if (person.Handle.IsNone || person.ErasedOn is not null || (person.Key is null && await home.Subjects.FingerprintOf(person.Handle, cancel) is null))
+            {
+                continue;
+            }
+
+            if (person.Key is null && await home.Subjects.AreHeld(person.Handle, cancel))
+            {
+                isHeld = true;
+                if (await Wait(unit, request, at, cancel) is not { } waiting)
+                {
+                    return false;
+                }
+
+                request = waiting;
+                continue;
+            }
+
+            if (person.Key is null && await home.Subjects.FingerprintOf(person.Handle, cancel) is { } fingerprint)
             {
                 // What there is, and under which key, is written down while it can still be known.
                 Step?.Invoke("count");
-                var counted = TallyOf(await home.Subjects.Count(person.Handle, cancel));
-                person = person with { Key = fingerprint };
-                if (await Save(unit, With(request, person) with { Tally = Sum([.. request.Tally, .. counted]) }, null, cancel) is not { } prepared)
+                person = person with { Key = fingerprint, Counted = TallyOf(await home.Subjects.Count(person.Handle, cancel)), Obstacle = null };
+                if (await Save(unit, With(request, at, person) with { State = SubjectRequestState.Running, Obstacle = null }, null, cancel) is not { } prepared)
                 {
                     return false;
                 }
@@ -280,24 +301,41 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
                 request = prepared;
             }
 
-            if (person.Key is not null && person.ErasedOn is null)
+            Step?.Invoke("erase");
+            if (await home.Subjects.FingerprintOf(person.Handle, cancel) is not null && await Erase(home, person.Handle, request, cancel) is { } refused)
             {
-                Step?.Invoke("erase");
-                if (await home.Subjects.FingerprintOf(person.Handle, cancel) is not null && await Erase(home, person.Handle, request, cancel) is { } refused)
+                if (!StorageProblems.IsHeld(refused))
                 {
-                    return await Save(unit, request with { State = SubjectRequestState.Restricted, Obstacle = refused.Type }, null, cancel) is not null;
+                    // Somebody else began it at the same moment, and the housekeeping ends it.
+                    return false;
                 }
 
-                person = person with { ErasedOn = clock.GetUtcNow() };
+                // A hold came in between, so what was counted is counted again when it ends.
+                isHeld = true;
+                if (await Wait(unit, request, at, cancel) is not { } waiting)
+                {
+                    return false;
+                }
+
+                request = waiting;
+                continue;
             }
 
             Step?.Invoke("erased");
-            if (await Save(unit, With(request, person) with { PeopleDone = request.PeopleDone + 1 }, null, cancel) is not { } saved)
+            var erased = With(request, at, person with { ErasedOn = clock.GetUtcNow(), Counted = null }) with { Tally = Sum([.. request.Tally, .. person.Counted ?? []]) };
+            if (await Save(unit, erased with { PeopleDone = erased.People.Count(each => each.Handle.IsNone || each.ErasedOn is not null) }, null, cancel) is not { } saved)
             {
                 return false;
             }
 
             request = saved;
+        }
+
+        if (isHeld)
+        {
+            // Looked at again and again while a hold lasts, it is written once.
+            return request.State == SubjectRequestState.Restricted
+                || await Save(unit, request with { State = SubjectRequestState.Restricted, Obstacle = StorageProblems.HeldType }, null, cancel) is not null;
         }
 
         foreach (var person in Known(request))
@@ -311,6 +349,19 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
         Step?.Invoke("state");
         var statement = JsonSerializer.Serialize(Statement(unit, request), SubjectJson.Default.ErasureStatement);
         return await Complete(unit, request with { Statement = statement }, cancel);
+    }
+
+    /// <returns>The request with one person noted as held; null when somebody else changed it.</returns>
+    private async Task<SubjectRequest?> Wait(Home unit, SubjectRequest request, int at, CancellationToken cancel)
+    {
+        var person = request.People[at];
+        if (person is { Obstacle: not null, Key: null })
+        {
+            return request;
+        }
+
+        Step?.Invoke("held");
+        return await Save(unit, With(request, at, person with { Key = null, Counted = null, Obstacle = StorageProblems.HeldType }), null, cancel);
     }
 
     private static async Task<Problem?> Erase(Home home, SubjectRef person, SubjectRequest request, CancellationToken cancel)
@@ -381,7 +432,7 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
             Detail = request.Statement is { } statement ? SubjectReceipt.DetailOf(statement) : $"{request.Kind} {request.Id}",
             Count = request.Tally.Sum(tally => tally.Records),
         };
-        return await Save(unit, request with { State = SubjectRequestState.Completed, PeopleDone = request.People.Count, CompletedOn = clock.GetUtcNow(), Entry = entry, Changes = [] }, note, cancel) is not null;
+        return await Save(unit, request with { State = SubjectRequestState.Completed, PeopleDone = request.People.Count, Obstacle = null, CompletedOn = clock.GetUtcNow(), Entry = entry, Changes = [] }, note, cancel) is not null;
     }
 
     /// <returns>The request as it is now; null when somebody else changed it.</returns>
@@ -393,8 +444,16 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
             : throw new StoreUnavailableException(outcome.Refused.Title);
     }
 
-    private static SubjectRequest With(SubjectRequest request, RequestedPerson person) =>
-        request with { People = [.. request.People.Select((each, i) => i == request.PeopleDone ? person : each)] };
+    /// <summary>The request with what became of a person, under every identifier of the request that is theirs.</summary>
+    private static SubjectRequest With(SubjectRequest request, int at, RequestedPerson person) => request with
+    {
+        People =
+        [
+            .. request.People.Select((each, i) => i == at ? person
+                : each.Handle == person.Handle ? each with { Key = person.Key, ErasedOn = person.ErasedOn, Obstacle = person.Obstacle }
+                : each),
+        ],
+    };
 
     private static IEnumerable<RequestedPerson> Known(SubjectRequest request) => request.People.Where(person => !person.Handle.IsNone).DistinctBy(person => person.Handle);
 
