@@ -36,9 +36,12 @@ internal sealed class DomicileProcess : ServerUnderTest
     }
 
     /// <summary>Changes settings of the resource, as an administrator does.</summary>
-    public async Task Settings(params string[] change)
+    public Task Settings(params string[] change) => Command(["resource", "settings", "set", "demo", .. change]);
+
+    /// <summary>Runs a command against it.</summary>
+    public async Task Command(params string[] words)
     {
-        string[] command = [_program, "resource", "settings", "set", "demo", "--geography", "Europe", "--data", Data, .. change];
+        string[] command = [_program, .. words, "--geography", "Europe", "--data", Data];
         using var setting = Process.Start(new ProcessStartInfo("dotnet", command) { RedirectStandardOutput = true })!;
         await setting.StandardOutput.ReadToEndAsync();
         await setting.WaitForExitAsync();

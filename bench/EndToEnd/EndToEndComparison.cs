@@ -20,7 +20,8 @@ internal static class EndToEndComparison
 
         // The other side: the hand-written server, or another build of Domicile to compare two of them.
         var audit = options.Text("audit", "no") == "yes";
-        var other = options.Text("against", audit ? program : "");
+        var logs = options.Text("logs", "no") == "yes";
+        var other = options.Text("against", audit || logs ? program : "");
         var settings = options.Text("against-settings", "");
         await using ServerUnderTest baseline = other.Length == 0 ? BaselineProcess.Start(settings, cluster?.Hand) : await DomicileProcess.Start(other, settings);
         var otherFile = file;
@@ -35,6 +36,12 @@ internal static class EndToEndComparison
         if (audit)
         {
             await domicile.Settings("--audit-messages", "yes");
+        }
+
+        // Every request in the operation logs, beside the same program without.
+        if (logs)
+        {
+            await domicile.Command("logs", "settings", "set", "demo", "all", "--all");
         }
 
         // Both are warmed up before anything counts.
@@ -52,8 +59,8 @@ internal static class EndToEndComparison
                     $"{count} connections, round {round + 1}: (a) {a[^1].PerSecond.Thousands()}/s, {a[^1].ServerCpuPer1000.Of(4)} CPU s; (b) {b[^1].PerSecond.Thousands()}/s, {b[^1].ServerCpuPer1000.Of(4)} CPU s");
             }
 
-            Add(table, count, other.Length == 0 ? "(a) by hand" : audit ? "(a) not audited" : "(a) other build", a, a);
-            Add(table, count, audit ? "(b) every message audited" : "(b) Domicile", b, a);
+            Add(table, count, other.Length == 0 ? "(a) by hand" : logs ? "(a) not logged" : audit ? "(a) not audited" : "(a) other build", a, a);
+            Add(table, count, logs ? "(b) every request logged" : audit ? "(b) every message audited" : "(b) Domicile", b, a);
         }
 
         table.Print();

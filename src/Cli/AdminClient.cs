@@ -143,6 +143,34 @@ internal sealed class AdminClient : IDisposable
         await Check(response, cancel);
     }
 
+    /// <summary>Puts something where its path says and reads what it is now.</summary>
+    public Task<TReply> Put<TBody, TReply>(
+        string role, string path, JsonTypeInfo<TBody> bodyType, TBody body, JsonTypeInfo<TReply> replyType, CancellationToken cancel) =>
+        Change(HttpMethod.Put, role, path, bodyType, body, replyType, cancel);
+
+    /// <summary>Asks something that is answered with JSON whether it goes well or not.</summary>
+    public async Task<(HttpStatusCode Status, JsonElement Answer)> Query<TBody>(string role, string path, JsonTypeInfo<TBody> type, TBody body, CancellationToken cancel)
+    {
+        using var request = Request(HttpMethod.Post, path, type, body);
+        await Authorize(request, role, cancel);
+        using var response = await Send(request, cancel);
+        if (response.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden or HttpStatusCode.GatewayTimeout))
+        {
+            await Check(response, cancel);
+        }
+
+        using var answer = await response.Content.ReadAsStreamAsync(cancel);
+        return (response.StatusCode, await JsonSerializer.DeserializeAsync(answer, AdminJson.Default.JsonElement, cancel));
+    }
+
+    /// <summary>Reads a page of text, and from a header where the next one begins.</summary>
+    public async Task<(string Text, string? Next)> TextPage(string role, string path, string header, CancellationToken cancel)
+    {
+        using var response = await Ask(role, HttpMethod.Get, path, cancel);
+        await Check(response, cancel);
+        return (await response.Content.ReadAsStringAsync(cancel), response.Headers.TryGetValues(header, out var values) ? values.FirstOrDefault() : null);
+    }
+
     /// <summary>Changes something and reads what it is now.</summary>
     public Task<TReply> Patch<TBody, TReply>(
         string role, string path, JsonTypeInfo<TBody> bodyType, TBody body, JsonTypeInfo<TReply> replyType, CancellationToken cancel) =>

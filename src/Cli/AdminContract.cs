@@ -180,6 +180,44 @@ internal sealed record ViolationReply(string Kind, string Key, string Fault, str
 /// <summary>What <c>doctor --json</c> prints.</summary>
 internal sealed record DoctorReply(string DataDirectory, IReadOnlyList<Doctor.Finding> Checks, int Warnings, int Failed);
 
+/// <summary>Which operation logs are kept.</summary>
+internal sealed record LogSettingBody(IReadOnlyList<string>? Categories, bool? AllLogs);
+
+/// <summary>A diagnostic setting.</summary>
+internal sealed record LogSettingReply(string Name, IReadOnlyList<string> Categories, bool AllLogs, string Workspace);
+
+/// <summary>A category of operation logs.</summary>
+internal sealed record LogCategoryReply(string Category, string Table, bool IsOn, string RetentionKind, int RetentionDays);
+
+/// <summary>The operation logs of a resource.</summary>
+internal sealed record LogStatusReply(string Workspace, IReadOnlyList<LogCategoryReply> Value, long Written, long Dropped);
+
+/// <summary>A condition on a column.</summary>
+internal sealed record PurgeFilterBody(string Column, string Operator, JsonElement Value);
+
+/// <summary>What is to be purged, and why.</summary>
+internal sealed record PurgeBody(string Table, IReadOnlyList<PurgeFilterBody> Filters, string Reason);
+
+/// <summary>What was purged.</summary>
+internal sealed record PurgeReply(string OperationId, long Purged, bool IsComplete);
+
+/// <summary>An alert rule to be set.</summary>
+internal sealed record AlertBody(bool IsEnabled, double? Threshold, int? WindowMinutes, IReadOnlyList<string>? Operations, int? StatusFrom, int? StatusTo, string? Query);
+
+/// <summary>For how long nobody is told.</summary>
+internal sealed record SilenceBody(int Minutes);
+
+/// <summary>An alert rule, and how it stands.</summary>
+internal sealed record AlertReply(
+    string Name, bool IsReady, bool IsEnabled, double Threshold, int WindowMinutes, IReadOnlyList<string>? Operations, int? StatusFrom, int? StatusTo, string? Query,
+    string State, DateTimeOffset? Since, double Value, DateTimeOffset? SilencedUntil, string? Obstacle);
+
+/// <summary>That a rule began or ceased to fire.</summary>
+internal sealed record AlertTurnReply(DateTimeOffset At, string Rule, string State, double Value, double Threshold, bool IsSilenced);
+
+/// <summary>A query over logs.</summary>
+internal sealed record LogQueryRequestBody(string Query, string? Timespan);
+
 /// <summary>What <c>store check --json</c> and <c>store migrate --json</c> print.</summary>
 internal sealed record StoresReply(IReadOnlyList<StoreCondition> Databases, int Wrong, int Pending);
 
@@ -248,6 +286,23 @@ internal sealed record BackupReply(string Directory, string Database, DateTimeOf
 [JsonSerializable(typeof(VerificationRequest))]
 [JsonSerializable(typeof(IReadOnlyList<VerificationReply>))]
 [JsonSerializable(typeof(DoctorReply))]
+[JsonSerializable(typeof(AlertBody))]
+[JsonSerializable(typeof(SilenceBody))]
+[JsonSerializable(typeof(AlertReply))]
+[JsonSerializable(typeof(Page<AlertReply>))]
+[JsonSerializable(typeof(IReadOnlyList<AlertReply>))]
+[JsonSerializable(typeof(Page<AlertTurnReply>))]
+[JsonSerializable(typeof(IReadOnlyList<AlertTurnReply>))]
+[JsonSerializable(typeof(LogQueryRequestBody))]
+[JsonSerializable(typeof(string[]))]
+[JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(LogSettingBody))]
+[JsonSerializable(typeof(LogSettingReply))]
+[JsonSerializable(typeof(Page<LogSettingReply>))]
+[JsonSerializable(typeof(IReadOnlyList<LogSettingReply>))]
+[JsonSerializable(typeof(LogStatusReply))]
+[JsonSerializable(typeof(PurgeBody))]
+[JsonSerializable(typeof(PurgeReply))]
 [JsonSerializable(typeof(StoresReply))]
 [JsonSerializable(typeof(RestoredReply))]
 [JsonSerializable(typeof(IReadOnlyList<BackupReply>))]

@@ -48,6 +48,12 @@ internal static class AdminRoles
     /// <summary><c>import</c>, <c>export</c>: everything is read, in the end at least to compare.</summary>
     public const string ForTransfer = Owner;
 
+    /// <summary><c>logs settings</c>: which operation logs are kept; <c>alert</c>.</summary>
+    public const string ForLogging = Operator;
+
+    /// <summary><c>logs query</c>, <c>logs export</c>, <c>logs purge</c>: who called what.</summary>
+    public const string ForLogs = Privacy;
+
     /// <summary><c>test</c>.</summary>
     public const string ForTests = Operator;
 

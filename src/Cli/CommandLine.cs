@@ -74,6 +74,8 @@ internal static class CommandLine
             RetentionCommands.Describe(options, terminal),
             HoldCommands.Describe(options, terminal),
             EventCommands.Describe(options, terminal),
+            LogsCommands.Describe(options, terminal),
+            AlertCommands.Describe(options, terminal),
             StoreCommands.Describe(options, terminal),
             BackupCommands.Backup(options, terminal),
             BackupCommands.Restore(options, terminal),

@@ -70,6 +70,9 @@ public sealed class ReferenceSource(TimeProvider clock, long start = 0)
     private static readonly long Origin = new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero).ToUnixTimeMilliseconds();
     private long _last;
 
+    /// <summary>The least key that can be given out from an instant on.</summary>
+    public static long FirstFrom(DateTimeOffset instant) => Math.Max(0, instant.ToUnixTimeMilliseconds() - Origin) << RandomBits;
+
     /// <summary>A fresh key.</summary>
     public Ref<T> Next<T>()
     {

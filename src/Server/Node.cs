@@ -5,6 +5,7 @@ using Domicile.Modules.Audit;
 using Domicile.Modules.Events;
 using Domicile.Modules.Http;
 using Domicile.Modules.Http.Outbound;
+using Domicile.Modules.Logs;
 using Domicile.Modules.Privacy;
 using Domicile.Modules.Realtime;
 using Domicile.Modules.Testing;
@@ -292,6 +293,7 @@ public sealed partial class Node : IAsyncDisposable
         await AuditModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
         PrivacyModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);
         EventsModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);
+        LogsModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);
         await RealtimeModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
         var readiness = new Readiness(_clock);
         foreach (var unit in _units)
@@ -307,6 +309,7 @@ public sealed partial class Node : IAsyncDisposable
             UserTokens = _services.GetRequiredService<IUserTokens>(),
             AdministratorTokens = _services.GetRequiredService<IAdministratorTokens>(),
             Refusals = _services.GetRequiredService<IRefusals>(),
+            Answered = _services.GetRequiredService<IAnsweredCalls>(),
             Tests = isDevelopment ? _services.GetRequiredService<TestBench>() : null,
             Certificates = _certificates!,
             IsDevelopment = isDevelopment,
@@ -327,6 +330,7 @@ public sealed partial class Node : IAsyncDisposable
         AuditModule.Start(_services!);
         PrivacyModule.Start(_services!);
         EventsModule.Start(_services!);
+        LogsModule.Start(_services!);
     }
 
     private void WriteAdmin(string? certificateAuthority, IReadOnlyList<AdminOrigin> origins) =>

@@ -4,6 +4,7 @@ using Domicile.Modules.Chat;
 using Domicile.Modules.Events;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
+using Domicile.Modules.Logs;
 using Domicile.Modules.Privacy;
 using Domicile.Modules.Realtime;
 using Domicile.Modules.Testing;
@@ -26,6 +27,7 @@ public static class ProductModules
         new RealtimeModule(),
         new EventsModule(),
         new PrivacyModule(),
+        new LogsModule(),
         new TransferModule(),
         new TestingModule(),
     ];

@@ -65,6 +65,7 @@ internal sealed class ServerHost : IAsyncDisposable
             app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Domicile.Operations"))
         {
             Tests = parts.Tests,
+            Answered = parts.Answered,
         };
         parts.Tests?.Learn(parts.Operations.Where(operation => operation.Origin == Origin.Resource).Select(operation => operation.Name));
         new Pipeline([.. parts.Operations, .. HealthOperations.All(readiness)], edge).Use(app);

@@ -22,6 +22,9 @@ internal sealed record ServerParts
     /// <summary>Hears of refused requests; without it nobody does.</summary>
     public IRefusals? Refusals { get; init; }
 
+    /// <summary>Hears of requests of resources that were answered; without it nobody does.</summary>
+    public IAnsweredCalls? Answered { get; init; }
+
     /// <summary>What a test-suite asks for; only in development.</summary>
     public TestBench? Tests { get; init; }
 

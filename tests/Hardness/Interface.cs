@@ -5,6 +5,7 @@ using Domicile.Modules.Chat;
 using Domicile.Modules.Events;
 using Domicile.Modules.Http;
 using Domicile.Modules.Identity;
+using Domicile.Modules.Logs;
 using Domicile.Modules.Privacy;
 using Domicile.Modules.Realtime;
 using Domicile.Modules.Testing;
@@ -124,6 +125,23 @@ internal static class Interface
         new("Privacy_GetSubjectResult", 404),
         new("Privacy_GetSubjectFile", 404),
         new("Privacy_GetReceipt", 404),
+        new("Logs_Query", 404, LogsJson.Default.LogQueryBody, """{"query":"ACSChatIncomingOperations | count","timespan":"PT1H","workspaces":["GUID"]}"""),
+        new("Logs_QueryByGet", 404) { Query = [("query", "ACSChatIncomingOperations | count"), ("timespan", "PT1H")] },
+        new("Logs_QueryBatch", 200, LogsJson.Default.LogBatchBody,
+            """{"requests":[{"id":"1","workspace":"GUID","body":{"query":"ACSChatIncomingOperations | count","timespan":"PT1H","workspaces":["GUID"]},"headers":{"prefer":"wait=60"},"method":"POST","path":"/query"}]}"""),
+        new("Logs_Get", 200),
+        new("Logs_ListSettings", 200),
+        new("Logs_SetSetting", 200, LogsJson.Default.LogSettingRequest, """{"categories":["ChatOperational"],"allLogs":false,"workspace":"RESOURCE"}"""),
+        new("Logs_DeleteSetting", 404),
+        new("Logs_Purge", 200, LogsJson.Default.PurgeRequest, """{"table":"ACSChatIncomingOperations","filters":[{"column":"OperationName","operator":"in","value":["none"]}],"reason":"r"}"""),
+        new("Logs_Export", 200) { Query = [("table", "ACSChatIncomingOperations"), ("format", "csv"), ("from", "2026-01-01T00:00:00Z"), ("to", "2026-01-02T00:00:00Z"), ("after", "1-1")] },
+        new("Alerts_List", 200),
+        new("Alerts_Set", 200, AlertsJson.Default.AlertRequest,
+            """{"isEnabled":true,"threshold":1.5,"windowMinutes":5,"operations":[],"statusFrom":0,"statusTo":999,"query":"ACSChatIncomingOperations | count"}"""),
+        new("Alerts_Delete", 404),
+        new("Alerts_Silence", 404, AlertsJson.Default.SilenceRequest, """{"minutes":0}"""),
+        new("Alerts_ListHistory", 200),
+        new("Metrics_Get", 200),
         new("Audit_ListActs", 200),
         new("Audit_GetLog", 200) { Query = [("log", "1")] },
         new("Audit_GetCheckpoint", 200) { Query = [("log", "1")] },
@@ -267,6 +285,9 @@ internal sealed record Scene(string Thread, string Message, string Member, strin
         .Replace("{subscriptionId}", "1", StringComparison.Ordinal)
         .Replace("{entry}", "1-1", StringComparison.Ordinal)
         .Replace("{requestId}", "00000000-0000-4000-8000-000000000000", StringComparison.Ordinal)
+        .Replace("{setting}", "made-up", StringComparison.Ordinal)
+        .Replace("{alert}", "made-up", StringComparison.Ordinal)
+        .Replace("{workspaceId}", "00000000-0000-4000-8000-000000000000", StringComparison.Ordinal)
         .Replace("{number}", "1", StringComparison.Ordinal);
 
     /// <summary>Path and query of a good request.</summary>
@@ -289,6 +310,7 @@ internal sealed record Scene(string Thread, string Message, string Member, strin
         .Replace("THREAD", Thread, StringComparison.Ordinal)
         .Replace("NEWCOMER", Newcomer, StringComparison.Ordinal)
         .Replace("MESSAGE", Message, StringComparison.Ordinal)
+        .Replace("RESOURCE", Resource, StringComparison.Ordinal)
         .Replace("FRESH", $"f{Guid.NewGuid():N}", StringComparison.Ordinal)
         .Replace("GUID", $"{Guid.NewGuid():D}", StringComparison.Ordinal);
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Domicile.Modules.Chat;
+using Domicile.Modules.Http;
 using Domicile.Modules.Http.Outbound;
 using Domicile.Storage;
 using Microsoft.Extensions.Logging;
@@ -11,7 +12,7 @@ namespace Domicile.Modules.Events;
 /// Has the events of each scale unit told by one node at a time, under a lease. A node that loses it stops; the next goes on from what is written down. What both do in between is told
 /// twice, and never lost.
 /// </summary>
-internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient client, TimeProvider clock, ILogger<EventDispatch>? log = null) : IAsyncDisposable
+internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient client, TimeProvider clock, ILogger<EventDispatch>? log = null, IFailedDeliveries? failed = null) : IAsyncDisposable
 {
     private const string Work = "events";
     private static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(10);
@@ -19,7 +20,7 @@ internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient 
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(2);
     private readonly ILogger _log = (ILogger?)log ?? NullLogger.Instance;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly EventEnvelope _envelope = new(chat);
+    private readonly EventEnvelope _envelope = new(chat) { Failed = failed };
     private IReadOnlyList<Home> _units = [];
     private Task _running = Task.CompletedTask;
 

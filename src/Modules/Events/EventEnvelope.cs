@@ -16,6 +16,9 @@ internal sealed class EventEnvelope(ChatHappenings chat)
 {
     private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
+    /// <summary>Hears of what was given up.</summary>
+    public IFailedDeliveries? Failed { get; init; }
+
     /// <summary>Everyone whom a content mentions, by handle.</summary>
     /// <param name="home">The resource.</param>
     /// <param name="content">The content.</param>

@@ -522,6 +522,7 @@ internal sealed partial class EventTarget : IAsyncDisposable
         }
 
         var isKept = dead is not null && outcome.Refused is null;
+        _envelope.Failed?.Count(_home, parts);
         Count(tally => isKept ? tally with { DeadLettered = tally.DeadLettered + parts } : tally with { Dropped = tally.Dropped + parts });
         return lane.Replace(_gate, rest with { Version = delivery.Version + 1 });
     }

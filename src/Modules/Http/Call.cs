@@ -47,6 +47,12 @@ public sealed class Call(HttpContext http, Geography geography, ServedResource? 
     /// <summary>The body as received, at most the operation's limit.</summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
 
+    /// <summary>The person whom an application's call turned out to be about, for the operation log; nobody when it is about no one.</summary>
+    public SubjectRef Concerned { get; set; }
+
+    /// <summary>The scopes of a token that the call issued, for the operation log.</summary>
+    public IReadOnlyList<string> IssuedScopes { get; set; } = [];
+
     /// <summary>Scheme and authority that the request came to, such as <c>https://localhost:8440</c>, without a trailing slash.</summary>
     public string Origin => $"{http.Request.Scheme}://{http.Request.Host.Value}";
 

@@ -22,6 +22,9 @@ public abstract class Reply
     /// <summary>Headers beyond those that every answer carries.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
 
+    /// <summary>Text with one header.</summary>
+    public static Reply Plain(string contentType, string text, string header, string value) => new PlainText(contentType, text) { Headers = [new(header, value)] };
+
     /// <summary>Whether <see cref="WriteJson"/> has something to write.</summary>
     public virtual bool HasJson => false;
 
@@ -39,6 +42,9 @@ public abstract class Reply
 
     /// <summary>An answer with a JSON body; absent members are left out.</summary>
     public static Reply Json<T>(int status, T body, JsonTypeInfo<T> type) => new JsonOf<T>(status, body, type);
+
+    /// <summary>An answer whose JSON body is written by hand.</summary>
+    public static Reply Written(int status, Action<Utf8JsonWriter> write) => new WrittenJson(status, write);
 
     /// <summary>Plain text, such as metrics.</summary>
     public static Reply Plain(string contentType, string text) => new PlainText(contentType, text);
@@ -72,6 +78,13 @@ public abstract class Reply
         public override bool HasJson => true;
 
         public override void WriteJson(Utf8JsonWriter writer) => JsonSerializer.Serialize(writer, body, type);
+    }
+
+    private sealed class WrittenJson(int status, Action<Utf8JsonWriter> write) : Reply(status)
+    {
+        public override bool HasJson => true;
+
+        public override void WriteJson(Utf8JsonWriter writer) => write(writer);
     }
 
     private sealed class PlainText(string contentType, string text) : Reply(200)

@@ -67,6 +67,7 @@ internal sealed class IdentityEndpoints(UserTokens tokens, IResourceHomes homes,
             return refused!;
         }
 
+        call.Concerned = account.Subject;
         AccessTokenReply? token = null;
         if (scopes.Count > 0)
         {
@@ -265,6 +266,7 @@ internal sealed class IdentityEndpoints(UserTokens tokens, IResourceHomes homes,
         Call call, UserAccount account, string rawId, IReadOnlyList<string> scopes, int minutes, CancellationToken cancel)
     {
         var application = (Caller.Application)call.Caller;
+        call.IssuedScopes = scopes;
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             var noted = account with { LastTokenIssuedOn = clock.GetUtcNow() };
@@ -293,10 +295,14 @@ internal sealed class IdentityEndpoints(UserTokens tokens, IResourceHomes homes,
     private static async ValueTask<UserAccount?> FindAccount(Call call, CancellationToken cancel)
     {
         var rawId = call.Route("id");
-        return CommunicationIdentifier.IsUserOf(call.Home.ResourceId, rawId)
-            && await call.Home.FindSubject(new Identifier(Identifier.CommunicationUser, rawId), cancel) is { } subject
-            ? await call.Home.Store.Get<UserAccount>([subject], cancel)
-            : null;
+        if (!CommunicationIdentifier.IsUserOf(call.Home.ResourceId, rawId)
+            || await call.Home.FindSubject(new Identifier(Identifier.CommunicationUser, rawId), cancel) is not { } subject)
+        {
+            return null;
+        }
+
+        call.Concerned = subject;
+        return await call.Home.Store.Get<UserAccount>([subject], cancel);
     }
 
     /// <summary>Versions before 2022-10-01 do not have the member, so it is ignored there.</summary>

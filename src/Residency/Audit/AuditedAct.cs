@@ -110,6 +110,18 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
     /// <summary>The holds of a resource were listed.</summary>
     public static readonly AuditedAct HoldsListed = new(42, "holds.listed", "An administrator was shown the holds of a resource, with reasons and ids of people.", "Privacy");
 
+    /// <summary>Diagnostic settings were changed.</summary>
+    public static readonly AuditedAct LoggingChanged = new(80, "logging.changed", "Which categories of operation logs a resource keeps was changed.", "Logs");
+
+    /// <summary>Operation logs were opened.</summary>
+    public static readonly AuditedAct OperationsRead = new(81, "operations.read", "An administrator had columns of the operation logs opened that identify people: which, and over which time.", "Logs");
+
+    /// <summary>Operation logs were purged.</summary>
+    public static readonly AuditedAct OperationsPurged = new(82, "operations.purged", "An administrator had entries of the operation logs deleted before their time.", "Logs");
+
+    /// <summary>An alert rule was changed.</summary>
+    public static readonly AuditedAct AlertChanged = new(83, "alert.changed", "An alert rule of a resource was set, deleted or silenced.", "Logs");
+
     /// <summary>Every act, in the order of their numbers.</summary>
     public static IReadOnlyList<AuditedAct> All { get; } =
     [
@@ -119,6 +131,7 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
         SubjectRequestMade, SubjectRequestCancelled, SubjectRequestCompleted, SubjectExportRead,
         ResourceEmptied, ImportBegun, RecordsImported, ResourceExported,
         EventSubscriptionCreated, EventSubscriptionDeleted, EventsLeaveGeography, EventSubscriptionConsented, DeadLettersRedelivered,
+        LoggingChanged, OperationsRead, OperationsPurged, AlertChanged,
     ];
 
     private static readonly FrozenDictionary<int, AuditedAct> ByNumber = All.ToFrozenDictionary(act => act.Number);

@@ -10,6 +10,9 @@ internal static partial class CatalogueRules
         ColumnRole.Parent, ColumnRole.Sequence, ColumnRole.Arrival, ColumnRole.Identity, ColumnRole.Owner, ColumnRole.Clock, ColumnRole.Expires, ColumnRole.Ended, ColumnRole.Blob,
     ];
 
+    /// <summary>Days for which error reports are kept at most.</summary>
+    private const int ErrorDaysMax = 90;
+
     /// <summary>Columns that every table has, and words that SQLite (https://sqlite.org/lang_keywords.html) or PostgreSQL reserve and a member may well be called.</summary>
     private static readonly HashSet<string> Taken = new(StringComparer.Ordinal)
     {
@@ -166,6 +169,11 @@ internal static partial class CatalogueRules
         if (kind.IsTransit && kind.Retention is not (Retention.FixedAge or Retention.StoredDate))
         {
             yield return "a copy on its way goes whether it arrives or not, so it has a fixed age or a stored date.";
+        }
+
+        if (kind.Category == DataCategory.ErrorReport && ((kind.Retention == Retention.FixedAge && kind.Age.TotalDays > ErrorDaysMax) || kind.KeptBetween?.Most > ErrorDaysMax))
+        {
+            yield return $"it says what went wrong, and that is kept for {ErrorDaysMax} days at most.";
         }
 
         if (kind.Retention == Retention.WithParent && kind.ParentColumn < 0)

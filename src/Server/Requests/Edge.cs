@@ -16,4 +16,7 @@ internal sealed record Edge(PlaceFinder Places, CallerCheck Callers, IRefusals? 
 {
     /// <summary>What a test-suite asks for; null on a production server.</summary>
     public TestBench? Tests { get; init; }
+
+    /// <summary>Hears of what was answered; null when nobody does.</summary>
+    public IAnsweredCalls? Answered { get; init; }
 }

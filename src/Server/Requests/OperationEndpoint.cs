@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Diagnostics;
 using System.Net.WebSockets;
 using System.Runtime.CompilerServices;
 using Domicile.Modules.Http;
@@ -43,14 +44,15 @@ internal sealed partial class OperationEndpoint
     {
         var started = _edge.Clock.GetTimestamp();
         var cancel = context.RequestAborted;
-        var body = default(RequestBody);
+        using var span = RequestMeter.Spans.StartActivity(_operation.Name, ActivityKind.Server, default(ActivityContext));
+        var (body, place, call) = (default(RequestBody), default(Place), default(Call));
         var status = GoneStatus;
         try
         {
             Reply reply;
             try
             {
-                (reply, body) = await Decide(context, cancel);
+                (reply, body, call) = await Decide(context, place = await _edge.Places.Find(context, cancel), cancel);
             }
             catch (BadHttpRequestException unreadable)
             {
@@ -96,20 +98,21 @@ internal sealed partial class OperationEndpoint
         finally
         {
             body.Return();
+            span?.SetTag("http.response.status_code", status);
             Remember(context, status, started);
+            Tell(context, place, call, status, started);
             LogAnswered(_operation.Name, _operation.Method, _operation.Path, status, _edge.Clock.GetElapsedTime(started).TotalMilliseconds, context.TraceIdentifier);
         }
     }
 
     /// <summary>The path of every request, from top to bottom.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<(Reply Reply, RequestBody Body)> Decide(HttpContext context, CancellationToken cancel)
+    private async ValueTask<(Reply Reply, RequestBody Body, Call? Call)> Decide(HttpContext context, Place place, CancellationToken cancel)
     {
         // Whose host is it?
-        var place = await _edge.Places.Find(context, cancel);
         if (place.Geography is null)
         {
-            return (HttpProblems.Misdirected, default);
+            return (HttpProblems.Misdirected, default, null);
         }
 
         if (_edge.Tests is not null)
@@ -121,21 +124,21 @@ internal sealed partial class OperationEndpoint
         var fault = place.Resource is null ? null : _edge.Tests?.Meet(_operation, place.Resource.Home.ResourceId);
         if (fault is not null && await Suffer(context, fault, cancel) is { } injected)
         {
-            return (injected, default);
+            return (injected, default, null);
         }
 
         // Which version of the contract do they speak?
         var version = "";
         if (_operation.Versions.Count > 0 && FindVersion(context, out version) is { } wrongVersion)
         {
-            return (wrongVersion, default);
+            return (wrongVersion, default, null);
         }
 
         // Who is calling, and may they?
         var (caller, refusal) = await _edge.Callers.Check(context, _operation.Access, place, cancel);
         if (caller is null)
         {
-            return (Denied(place, refusal!), default);
+            return (Denied(place, refusal!), default, null);
         }
 
         // What do they say?
@@ -153,7 +156,7 @@ internal sealed partial class OperationEndpoint
 
         if (unreadable is not null)
         {
-            return (Denied(place, unreadable), body);
+            return (Denied(place, unreadable), body, null);
         }
 
         // Then it is the module's.
@@ -168,13 +171,13 @@ internal sealed partial class OperationEndpoint
         // Is it one too many?
         if (_operation.Origin == Origin.Resource && _edge.Rates.Refuses(call) is { } tooMany)
         {
-            return (tooMany, body);
+            return (tooMany, body, call);
         }
 
         var reply = await _operation.Handler(call, cancel);
         if (reply.Socket is not null && !context.WebSockets.IsWebSocketRequest)
         {
-            return (HttpProblems.NoUpgrade, body);
+            return (HttpProblems.NoUpgrade, body, call);
         }
 
         if (fault?.Kind == TestFaultKind.AnswerLost)
@@ -182,7 +185,7 @@ internal sealed partial class OperationEndpoint
             await HangUp(context, cancel);
         }
 
-        return (reply.Problem is { } problem ? Denied(place, problem, reply) : reply, body);
+        return (reply.Problem is { } problem ? Denied(place, problem, reply) : reply, body, call);
     }
 
     /// <summary>What a test asked for happens to the request, before anything is looked at or done.</summary>
@@ -206,6 +209,56 @@ internal sealed partial class OperationEndpoint
     {
         context.Abort();
         await Task.Delay(Timeout.Infinite, cancel);
+    }
+
+    /// <summary>For the operation log of the resource, where one is kept. Of a request that went wrong before it was a call, the operation and the answer are known.</summary>
+    private void Tell(HttpContext context, Place place, Call? call, int status, long started)
+    {
+        var took = _edge.Clock.GetElapsedTime(started);
+        if (RequestMeter.Duration.Enabled)
+        {
+            RequestMeter.Duration.Record(took.TotalSeconds, new("operation", _operation.Name), new("status", RequestMeter.ClassOf(status)));
+        }
+
+        if (_edge.Answered is not { } answered)
+        {
+            return;
+        }
+
+        if (place.Resource is not { } resource)
+        {
+            if (place.Geography is { } geography && call is not null && context.Request.RouteValues["nameOrId"] is string named)
+            {
+                answered.Hear(_operation, geography, named, status);
+            }
+
+            return;
+        }
+
+        if (!answered.Hear(_operation, resource, status))
+        {
+            return;
+        }
+
+        var headers = context.Request.Headers;
+        var client = headers["x-ms-useragent"] is [{ Length: > 0 } own, ..] ? own : headers.UserAgent is [{ Length: > 0 } usual, ..] ? usual : null;
+        answered.Take(new AnsweredCall
+        {
+            Operation = _operation,
+            Home = resource.Home,
+            Origin = $"{context.Request.Scheme}://{resource.Authority}",
+            Status = status,
+            Took = took,
+            At = _edge.Clock.GetUtcNow() - took,
+            RequestId = context.TraceIdentifier,
+            ApiVersion = call?.ApiVersion ?? "",
+            Person = call is null ? default : call.Caller is Caller.User user ? user.Subject : call.Concerned,
+            Scopes = call?.IssuedScopes ?? [],
+            Thread = context.Request.RouteValues["threadId"] as string,
+            Message = context.Request.RouteValues["messageId"] as string,
+            Address = context.Connection.RemoteIpAddress is { } address ? (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString() : null,
+            Client = client?.Length > AnsweredCall.ClientMax ? client[..AnsweredCall.ClientMax] : client,
+        });
     }
 
     /// <summary>Operations and states only, and only of resources, for the test that asks.</summary>

@@ -29,11 +29,12 @@ internal static class OperationList
                 faults.Add($"{operation.Name}: applications and users call resources, not the administration origin.");
             }
 
-            // A customer's privacy officer reaches what concerns the resource at the resource itself.
-            var isOfPrivacy = access.Kind == AccessKind.Administrator && operation.Path.StartsWith("/privacy/", StringComparison.Ordinal);
-            if (access.Kind is AccessKind.Administrator or AccessKind.Credential && operation.Origin != Origin.Administration && !isOfPrivacy)
+            // A customer's privacy officer reaches what concerns the resource at the resource itself, and whoever queries its logs does.
+            var isOfResource = access.Kind == AccessKind.Administrator
+                && (operation.Path.StartsWith("/privacy/", StringComparison.Ordinal) || operation.Path.StartsWith("/v1/", StringComparison.Ordinal));
+            if (access.Kind is AccessKind.Administrator or AccessKind.Credential && operation.Origin != Origin.Administration && !isOfResource)
             {
-                faults.Add($"{operation.Name}: administrators call the administration origin only, and below /privacy/ a resource.");
+                faults.Add($"{operation.Name}: administrators call the administration origin only, and below /privacy/ and /v1/ a resource.");
             }
 
             if (access.Kind == AccessKind.User && access.Scopes.Count == 0)
