@@ -142,6 +142,7 @@ internal static class Interface
         new("Alerts_Silence", 404, AlertsJson.Default.SilenceRequest, """{"minutes":0}"""),
         new("Alerts_ListHistory", 200),
         new("Metrics_Get", 200),
+        new("Privacy_GetDescription", 200),
         new("Audit_ListActs", 200),
         new("Audit_GetLog", 200) { Query = [("log", "1")] },
         new("Audit_GetCheckpoint", 200) { Query = [("log", "1")] },
@@ -181,7 +182,8 @@ internal static class Interface
     public static Sample Sample(string operation) =>
         Samples.SingleOrDefault(sample => sample.Operation == operation) ?? throw new InvalidOperationException($"{operation} has no good request in {nameof(Interface)}.{nameof(Samples)}: add one.");
 
-    private static List<Operation> Compose()
+    /// <summary>The services of all modules, without a server around them.</summary>
+    public static ServiceProvider Services()
     {
         var services = new ServiceCollection().AddSingleton(TimeProvider.System).AddSingleton<IResourceOrigins, NoOrigins>()
             .AddSingleton(new AdministratorCredential("id", "secret")).AddSingleton(new AdministrationMode(IsDevelopment: true));
@@ -190,7 +192,12 @@ internal static class Interface
             module.AddServices(services);
         }
 
-        var provider = services.BuildServiceProvider();
+        return services.BuildServiceProvider();
+    }
+
+    private static List<Operation> Compose()
+    {
+        var provider = Services();
         return [.. ProductModules.All.SelectMany(module => module.Operations(provider)), .. HealthOperations.All(new Readiness(TimeProvider.System))];
     }
 

@@ -20,7 +20,8 @@ public sealed class PrivacyModule : IModule
         .AddSingleton<SubjectRequests>()
         .AddSingleton<SubjectRequestEndpoints>()
         .AddSingleton<RetentionEndpoints>()
-        .AddSingleton<PrivacyEndpoints>();
+        .AddSingleton<PrivacyEndpoints>()
+        .AddSingleton<DescriptionEndpoints>();
 
     /// <inheritdoc/>
     public IEnumerable<Operation> Operations(IServiceProvider services) =>
@@ -29,6 +30,7 @@ public sealed class PrivacyModule : IModule
         .. services.GetRequiredService<HoldEndpoints>().Operations(),
         .. services.GetRequiredService<RetentionEndpoints>().Operations(),
         .. services.GetRequiredService<SubjectRequestEndpoints>().Operations(),
+        .. services.GetRequiredService<DescriptionEndpoints>().Operations(),
     ];
 
     /// <summary>Hands the module the scale units that the node serves, by the homes of their own records.</summary>
