@@ -209,8 +209,8 @@ internal sealed record SilenceBody(int Minutes);
 
 /// <summary>An alert rule, and how it stands.</summary>
 internal sealed record AlertReply(
-    string Name, bool IsReady, bool IsEnabled, double Threshold, int WindowMinutes, IReadOnlyList<string>? Operations, int? StatusFrom, int? StatusTo, string? Query,
-    string State, DateTimeOffset? Since, double Value, DateTimeOffset? SilencedUntil, string? Obstacle);
+    string Name, bool IsReady, bool IsEnabled, double Threshold, int WindowMinutes, string State, double Value, IReadOnlyList<string>? Operations = null, int? StatusFrom = null, int? StatusTo = null,
+    string? Query = null, DateTimeOffset? Since = null, DateTimeOffset? SilencedUntil = null, string? Obstacle = null);
 
 /// <summary>That a rule began or ceased to fire.</summary>
 internal sealed record AlertTurnReply(DateTimeOffset At, string Rule, string State, double Value, double Threshold, bool IsSilenced);

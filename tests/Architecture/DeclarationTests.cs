@@ -25,6 +25,11 @@ public sealed class DeclarationTests
         "audit.witnessed.Origin",             // a geography and random digits
         "events.subscription.Name",           // the owner's name for a subscription: letters, digits and hyphens
         "chat.thread.PublicId",               // random
+        "logs.alert.Name",                    // the operator's name for a rule: letters, digits, hyphens, dots
+        "logs.authOperation.Operation",       // the name of an operation, which code names
+        "logs.chatOperation.Operation",       // the same
+        "logs.setting.Name",                  // the operator's name for a setting
+        "logs.usage.Operation",               // the name of an operation, which code names
         "storage.hold.Covers",                // one of two words, or the name of a kind of record
         "storage.defaultRule.Kind",           // the name of a kind of record
         "storage.ending.Event",               // the name of an event, which code names
