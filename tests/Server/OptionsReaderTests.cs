@@ -45,7 +45,7 @@ public sealed class OptionsReaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("\"data\"", "\"dta\"", "dta is no setting. Here there can be: data, geographies, listen, limits.")]
+    [InlineData("\"data\"", "\"dta\"", "dta is no setting. Here there can be: data, geographies, listen, limits, outbound.")]
     [InlineData("\"data\": \"data\",", "", "data is missing")]
     [InlineData("\"domain\"", "\"domian\"", "geographies.Europe.domian is no setting")]
     [InlineData("\"domain\"", "\"Domain\"", "geographies.Europe.Domain is no setting")]
