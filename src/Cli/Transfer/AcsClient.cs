@@ -17,6 +17,7 @@ internal sealed class AcsClient : IDisposable
 {
     private const string ChatVersion = "2025-03-15";
     private const string IdentityVersion = "2023-10-01";
+    private const string NumbersVersion = "2022-12-01";
 
     /// <summary>A page of 200 messages of 28 KiB, each byte escaped as six, is 33 MiB; none is near it.</summary>
     private const int LargestAnswerBytes = 64 * 1024 * 1024;
@@ -104,6 +105,39 @@ internal sealed class AcsClient : IDisposable
 
     /// <summary>Reads something as a user.</summary>
     public Task<JsonElement> Read(string user, string path, CancellationToken cancel) => Get(user, $"{path}?api-version={ChatVersion}", cancel);
+
+    /// <summary>The telephone numbers of the resource; none when the source knows no numbers.</summary>
+    public async Task<IReadOnlyList<string>> PhoneNumbers(CancellationToken cancel)
+    {
+        const int pagesMax = 1_000;
+        var numbers = new List<string>();
+        var next = $"/phoneNumbers?skip=0&top=100&api-version={NumbersVersion}";
+        for (var pages = 0; next is not null && pages < pagesMax; pages++)
+        {
+            var target = next;
+            JsonElement page;
+            try
+            {
+                page = await Send(
+                    () =>
+                    {
+                        var request = new HttpRequestMessage(HttpMethod.Get, target);
+                        request.Options.Set(AsApplication, true);
+                        return request;
+                    },
+                    cancel);
+            }
+            catch (AcsRefused none) when (none.Status == HttpStatusCode.NotFound)
+            {
+                return numbers;
+            }
+
+            numbers.AddRange(page.GetProperty("phoneNumbers").EnumerateArray().Select(number => number.GetProperty("phoneNumber").GetString()).OfType<string>());
+            next = page.TryGetProperty("nextLink", out var link) && link.GetString() is { Length: > 0 } text ? OnEndpoint(text) : null;
+        }
+
+        return numbers;
+    }
 
     /// <inheritdoc/>
     public void Dispose() => http.Dispose();

@@ -33,6 +33,20 @@ internal sealed class AcsSource(AcsClient client, Guid resource, IReadOnlyList<s
     public int? ThreadCount => Volatile.Read(ref threadCount) is >= 0 and var count ? count : null;
 
     /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> PhoneNumbers(CancellationToken cancel)
+    {
+        try
+        {
+            return await client.PhoneNumbers(cancel);
+        }
+        catch (AcsRefused refused)
+        {
+            notes.Enqueue($"The telephone numbers could not be listed: {refused.Message}");
+            return [];
+        }
+    }
+
+    /// <inheritdoc/>
     public IAsyncEnumerable<TransferUser> Users(CancellationToken cancel) => users.Select(user => new TransferUser(user)).ToAsyncEnumerable();
 
     /// <inheritdoc/>

@@ -17,6 +17,9 @@ internal interface ITransferSource : IDisposable
     /// <summary>How many threads there are; null until they were listed.</summary>
     int? ThreadCount { get; }
 
+    /// <summary>The telephone numbers of the resource, in E.164. Only a carrier can move them, so they are told of and not moved.</summary>
+    Task<IReadOnlyList<string>> PhoneNumbers(CancellationToken cancel);
+
     /// <summary>The users that the source names.</summary>
     IAsyncEnumerable<TransferUser> Users(CancellationToken cancel);
 

@@ -42,7 +42,8 @@ internal sealed class ImportRun(ITransferSource source, TransferTarget target, R
             },
             (thread, failure) => failed.Enqueue($"{thread.Id}: {failure}"),
             cancel);
-        return new DryRun(users.Count, threads, messages, [.. source.Notes, .. failed]);
+        var numbers = await source.PhoneNumbers(cancel);
+        return new DryRun(users.Count, threads, messages, numbers.Count, [.. source.Notes, .. failed]);
     }
 
     /// <summary>Brings everything in that is not there yet.</summary>
@@ -108,7 +109,8 @@ internal sealed class ImportRun(ITransferSource source, TransferTarget target, R
         }
 
         var threads = compared.Values.OrderBy(thread => thread.Id, StringComparer.Ordinal).ToList();
-        return new Report(now, source.Kind, target.Resource.Name, target.Resource.Geography, threads, [.. source.Notes, .. notes], others);
+        var numbers = await source.PhoneNumbers(cancel);
+        return new Report(now, source.Kind, target.Resource.Name, target.Resource.Geography, threads, [.. source.Notes, .. notes], others) { PhoneNumbers = numbers };
     }
 
     private async Task EachThread(Func<SourceThread, CancellationToken, Task> move, Action<SourceThread, string> failed, CancellationToken cancel)
@@ -221,4 +223,4 @@ internal sealed class ImportRun(ITransferSource source, TransferTarget target, R
 }
 
 /// <summary>What a run would move.</summary>
-internal sealed record DryRun(int Users, int Threads, long Messages, IReadOnlyList<string> Unreadable);
+internal sealed record DryRun(int Users, int Threads, long Messages, int PhoneNumbers, IReadOnlyList<string> Unreadable);

@@ -25,6 +25,9 @@ internal sealed record Report(
     [JsonIgnore]
     public bool IsSame => Different == 0 && Notes.Count == 0;
 
+    /// <summary>Telephone numbers of the resource at the source. Only a carrier can move them; they are no difference.</summary>
+    public IReadOnlyList<string> PhoneNumbers { get; init; } = [];
+
     /// <summary>Messages at the source.</summary>
     public long Messages => Threads.Sum(thread => (long)(thread.Source?.Messages ?? 0));
 
@@ -69,6 +72,11 @@ internal sealed record Report(
         if (Notes.Count > 0)
         {
             page.Append("<h2>Not of one thread</h2>\n<ul>\n").AppendJoin("", Notes.Select(note => $"<li>{Text(note)}</li>\n")).Append("</ul>\n");
+        }
+
+        if (PhoneNumbers.Count > 0)
+        {
+            page.Append("<h2>Telephone numbers, not moved: have them ported before they are released</h2>\n<ul>\n").AppendJoin("", PhoneNumbers.Select(number => $"<li>{Text(number)}</li>\n")).Append("</ul>\n");
         }
 
         page.Append("<h2>Threads</h2>\n<table>\n<tr><th>Thread</th><th>Messages at the source</th><th>here</th><th>Oldest</th><th>Newest</th><th>Verdict</th></tr>\n");

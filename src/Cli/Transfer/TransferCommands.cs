@@ -143,6 +143,11 @@ internal static class TransferCommands
             }
 
             terminal.Output.WriteLine($"{counted.Users} users, {counted.Threads} threads, {counted.Messages} messages would be moved. Nothing was written.");
+            if (counted.PhoneNumbers > 0)
+            {
+                terminal.Output.WriteLine($"{counted.PhoneNumbers} telephone numbers stay where they are: only a carrier can move them.");
+            }
+
             WriteLines(terminal.Error, counted.Unreadable);
             return counted.Unreadable.Count == 0 ? ExitCode.Ok : ExitCode.Failure;
         }

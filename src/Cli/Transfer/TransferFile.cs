@@ -36,6 +36,9 @@ internal sealed class TransferFile : ITransferSource
     public IReadOnlyList<string> Notes => [];
 
     /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> PhoneNumbers(CancellationToken cancel) => Task.FromResult<IReadOnlyList<string>>([]);
+
+    /// <inheritdoc/>
     public int? ThreadCount => (int)Math.Min(int.MaxValue, End.Threads);
 
     /// <summary>Reads the whole file once, so that nothing is written of one that is damaged or cut off.</summary>

@@ -60,6 +60,56 @@ public sealed class AcsSourceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Telephone_numbers_are_listed_page_by_page_and_told_of_as_not_moved()
+    {
+        _acs.Instead = async context =>
+        {
+            if (context.Request.Path != "/phoneNumbers" || !context.Request.Headers.Authorization.ToString().StartsWith("HMAC-SHA256 ", StringComparison.Ordinal))
+            {
+                return false;
+            }
+
+            await FakeAcs.Json(
+                context,
+                context.Request.Query["skip"] == "0"
+                    ? """{"phoneNumbers":[{"id":"493012345","phoneNumber":"+493012345"}],"nextLink":"/phoneNumbers?skip=1&top=100&api-version=2022-12-01"}"""
+                    : """{"phoneNumbers":[{"id":"493067890","phoneNumber":"+493067890"}]}""");
+            return true;
+        };
+        using var client = Client();
+        using var source = new AcsSource(client, FakeAcs.Resource, [Ada], [], new TransferLimitsOfRun());
+        var numbers = await source.PhoneNumbers(Cancel);
+        Assert.Equal(["+493012345", "+493067890"], numbers);
+        Assert.Empty(source.Notes);
+        using var folder = new TemporaryDirectory();
+        var report = new Report(DateTimeOffset.UnixEpoch, "acs", "shop", "Europe", [], [], 0) { PhoneNumbers = numbers };
+        Assert.True(report.IsSame);
+        report.Write(folder.Path);
+        Assert.Contains("<li>+493067890</li>", (await File.ReadAllTextAsync(folder["report.html"], Cancel)).Replace("&#43;", "+", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("493012345", await File.ReadAllTextAsync(folder["report.json"], Cancel), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_source_without_telephone_numbers_has_none_and_one_that_refuses_them_is_told_of()
+    {
+        using var client = Client();
+        using var source = new AcsSource(client, FakeAcs.Resource, [Ada], [], new TransferLimitsOfRun());
+        _acs.Instead = Answer(404);
+        Assert.Empty(await source.PhoneNumbers(Cancel));
+        Assert.Empty(source.Notes);
+        _acs.Instead = Answer(403);
+        Assert.Empty(await source.PhoneNumbers(Cancel));
+        Assert.StartsWith("The telephone numbers could not be listed: 403", Assert.Single(source.Notes), StringComparison.Ordinal);
+
+        static Func<Microsoft.AspNetCore.Http.HttpContext, Task<bool>> Answer(int status) => async context =>
+        {
+            context.Response.StatusCode = status;
+            await FakeAcs.Json(context, """{"error":{"code":"No","message":"No."}}""");
+            return true;
+        };
+    }
+
+    [Fact]
     public async Task What_is_of_no_known_type_or_has_no_number_is_named_and_the_rest_is_read()
     {
         Say(Ada, Text(1, 1000, Ada), Text(2, 2000, Ada).Replace("\"type\":\"text\"", "\"type\":\"sticker\"", StringComparison.Ordinal), Text(3, 3000, Ada).Replace("\"id\":\"3000\"", "\"id\":\"x-1\"", StringComparison.Ordinal));
