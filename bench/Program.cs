@@ -32,6 +32,9 @@ switch (options.Name)
     case "audit":
         await Auditing.Run(options);
         return 0;
+    case "events":
+        await TellingEvents.Run(options);
+        return 0;
     case "pg-store":
         await PostgresRecordStore.Run(options);
         return 0;
@@ -76,6 +79,7 @@ switch (options.Name)
               expire       sends while a million messages reach the age that a rule sets and are deleted (--messages 1000000)
               enforcement  what a message costs in seal, membership, authorisation, catalogue and feed
               audit        sends with and without an audit entry each (--producers 1,64,256 --rounds 5 --seconds 4)
+              events       events told beside a bare HTTP client that posts as many bytes to the same target (--rounds 5 --events 10000)
               pg-store     the record store alone on PostgreSQL beside a group commit by hand, on a cluster of its own
                            (--rounds 2 --seconds 3 --producers 1,16,64,256)
               large        whether sending allocates large objects
