@@ -86,11 +86,12 @@ internal sealed class TrickBook(Scene scene, Scene foreign, Random chance)
                 continue;
             }
 
+            var isOwnName = parts[i] is "{setting}" or "{alert}" or "{alert}:silence";
             Trick With(string id) => good with { Name = $"{parts[i]} in the path", Target = string.Join('/', filled.Select((part, at) => at == i ? parts[i].Contains("}:", StringComparison.Ordinal) ? id + part[part.LastIndexOf(':')..] : id : part)) + good.Target[path.Length..] };
             foreach (var id in HostileIds)
             {
-                // To forget a registration that is not there is fine, whatever it is called.
-                yield return With(id) with { MustBeRefused = operation.Name != "Realtime_Unregister" };
+                // To forget a registration that is not there is fine, whatever it is called; and these names are the caller's own.
+                yield return With(id) with { MustBeRefused = operation.Name != "Realtime_Unregister" && !isOwnName };
             }
 
             foreach (var id in DoubtfulIds)
@@ -104,7 +105,7 @@ internal sealed class TrickBook(Scene scene, Scene foreign, Random chance)
             yield return With(filled[i] + "0");
             yield return With(Uri.EscapeDataString(Uri.UnescapeDataString(filled[i]) + "\u0000"));
             // Message ids are instants, so another geography may have one of the same.
-            yield return With(foreign.Path(operation).Split('/')[i]) with { Name = "an id of another geography", MustBeRefused = parts[i] is not ("{messageId}" or "{registrationId}") };
+            yield return With(foreign.Path(operation).Split('/')[i]) with { Name = "an id of another geography", MustBeRefused = !isOwnName && parts[i] is not ("{messageId}" or "{registrationId}") };
         }
 
         foreach (var (name, odd) in new[] { ("slash at the end", path + "/"), ("two slashes", "/" + path), ("slashes within", path.Replace("/", "//", StringComparison.Ordinal)), ("upper case", path.ToUpperInvariant()), ("something more", path + "/x"), ("dots", path + "/.."), ("a fragment", path + "#x"), ("semicolon", path + ";x=y"), ("backslash", path.Replace('/', '\\')[1..].Insert(0, "/")), ("a percent", path + "%"), ("dots before", "/x/.." + path), ("out of the root", "/../.." + path) })
@@ -298,9 +299,11 @@ internal sealed class TrickBook(Scene scene, Scene foreign, Random chance)
             var kind = node.GetValueKind();
             Trick With(string name, string json, bool mustBeRefused = false) =>
                 good with { Name = $"{at}: {name}", Body = Encoding.UTF8.GetBytes(Written(root, path, json)), MustBeRefused = mustBeRefused };
+            var isFraction = kind == JsonValueKind.Number && node.ToJsonString().Contains('.', StringComparison.Ordinal);
             foreach (var wrong in kind switch { JsonValueKind.String => WrongForText, JsonValueKind.Number => WrongForNumber, JsonValueKind.Array => WrongForArray, JsonValueKind.Object => WrongForObject, _ => [] })
             {
-                yield return With("a wrong type", wrong, mustBeRefused: true);
+                // Where a fraction may stand, any number may.
+                yield return With("a wrong type", wrong, mustBeRefused: !(isFraction && double.TryParse(wrong, CultureInfo.InvariantCulture, out _)));
             }
 
             yield return With("null", "null");
@@ -335,7 +338,7 @@ internal sealed class TrickBook(Scene scene, Scene foreign, Random chance)
             {
                 yield return With("nothing in it", "[]");
                 yield return With("null in it", "[null]");
-                yield return With("too much in it", $"[{string.Join(',', Enumerable.Repeat(node[0]!.ToJsonString(), chance.Next(2, 40)))}]");
+                yield return With("too much in it", $"[{string.Join(',', Enumerable.Repeat(node.AsArray() is [{ } first, ..] ? first.ToJsonString() : "\"x\"", chance.Next(2, 40)))}]");
             }
             else if (kind == JsonValueKind.Object)
             {

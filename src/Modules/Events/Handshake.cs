@@ -90,8 +90,9 @@ internal sealed class Handshake(OutboundClient client, TimeProvider clock)
             return read.RootElement.ValueKind == JsonValueKind.Object
                 && read.RootElement.TryGetProperty("validationResponse", out var code) && code.ValueKind == JsonValueKind.String ? code.GetString() : null;
         }
-        catch (JsonException)
+        catch (Exception unreadable) when (unreadable is JsonException or InvalidOperationException)
         {
+            // No JSON, or a text with half a character in it.
             return null;
         }
     }

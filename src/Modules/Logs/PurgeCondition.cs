@@ -90,12 +90,25 @@ internal sealed class PurgeCondition
 
     private int Compare(LogValue one, LogValue other) => Column.Type == LogType.Real ? one.Real.CompareTo(other.Real) : one.Ticks.CompareTo(other.Ticks);
 
+    /// <summary>A text; null when it has half a character, which JSON can say and nothing here holds.</summary>
+    private static string? TextOf(JsonElement element)
+    {
+        try
+        {
+            return element.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     private static LogValue? Read(LogColumn column, JsonElement element) => (column.Type, element.ValueKind) switch
     {
-        (LogType.String, JsonValueKind.String) when element.GetString() is { Length: > 0 and <= TextMax } text => LogValue.Of(text),
-        (LogType.DateTime, JsonValueKind.String) when WireTime.TryParse(element.GetString(), out var instant) => LogValue.Of(instant),
+        (LogType.String, JsonValueKind.String) when TextOf(element) is { Length: > 0 and <= TextMax } text => LogValue.Of(text),
+        (LogType.DateTime, JsonValueKind.String) when WireTime.TryParse(TextOf(element), out var instant) => LogValue.Of(instant),
         (LogType.Int or LogType.Long, JsonValueKind.Number) when element.TryGetInt64(out var whole) => LogValue.Of(whole),
-        (LogType.Int or LogType.Long, JsonValueKind.String) when long.TryParse(element.GetString(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole) => LogValue.Of(whole),
+        (LogType.Int or LogType.Long, JsonValueKind.String) when long.TryParse(TextOf(element), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole) => LogValue.Of(whole),
         (LogType.Real, JsonValueKind.Number) when element.TryGetDouble(out var real) && double.IsFinite(real) => LogValue.Of(real),
         _ => null,
     };
