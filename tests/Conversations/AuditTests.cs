@@ -115,11 +115,15 @@ public sealed class AuditTests(SharedServer shared)
         var growth = (await wire.AsUser(reader, HttpMethod.Get, $"/audit/consistency?first={before}&second={after}")).Is(200).Json;
         Assert.True(MerkleProof.IsContinued(before, Bytes(growth, "firstRoot"), after, Bytes(growth, "secondRoot"), Proof(growth)));
         Assert.Contains($"\n{after}\n{growth.GetProperty("secondRoot").GetString()}\n", second.GetProperty("checkpoint").GetString(), StringComparison.Ordinal);
-        var entry = (await wire.AsUser(reader, HttpMethod.Get, $"/audit/entries?from={after - 1}")).Is(200).Json.GetProperty("value")[0];
-        Assert.Equal("administratorToken.minted", Act(entry));
+        var entries = (await wire.AsUser(reader, HttpMethod.Get, $"/audit/entries?from={before}")).Is(200).Json.GetProperty("value").EnumerateArray().ToList();
+
+        // The server is shared: what others did may lie around it.
+        var at = entries.FindIndex(one => Act(one) == "administratorToken.minted");
+        Assert.InRange(at, 0, after - before - 1);
+        var entry = entries[at];
         Assert.False(entry.TryGetProperty("content", out _));
         var proof = (await wire.AsUser(reader, HttpMethod.Get, $"/audit/entries/{entry.GetProperty("entry").GetString()}/proof?size={after}")).Is(200).Json;
-        Assert.True(MerkleProof.IsIncluded(Bytes(entry, "leaf"), after - 1, after, Proof(proof), Bytes(growth, "secondRoot")));
+        Assert.True(MerkleProof.IsIncluded(Bytes(entry, "leaf"), before + at, after, Proof(proof), Bytes(growth, "secondRoot")));
     }
 
     [Theory]
