@@ -64,7 +64,8 @@ internal sealed class MetricsBook : IDisposable
 
     private void Add(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        var key = new SeriesKey(instrument, tags.Length > 0 ? tags[0] : default, tags.Length > 1 ? tags[1] : default, tags.Length > 2 ? tags[2] : default);
+        var (first, second, third) = (tags.Length > 0 ? tags[0] : default, tags.Length > 1 ? tags[1] : default, tags.Length > 2 ? tags[2] : default);
+        var key = new SeriesKey(instrument, first.Key, first.Value, second.Key, second.Value, third.Key, third.Value);
         if (!_series.TryGetValue(key, out var series))
         {
             if (_series.Count >= SeriesMax)
@@ -96,9 +97,12 @@ internal sealed class MetricsBook : IDisposable
 
     private static string Escape(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 
-    private readonly record struct SeriesKey(Instrument Instrument, KeyValuePair<string, object?> First, KeyValuePair<string, object?> Second, KeyValuePair<string, object?> Third)
+    /// <summary>Names and values by themselves: a pair has no hash of its own, and this is looked up with every request.</summary>
+    private readonly record struct SeriesKey(Instrument Instrument, string? Name1, object? Value1, string? Name2, object? Value2, string? Name3, object? Value3)
     {
-        public string Labels => string.Join(',', new[] { First, Second, Third }.Where(tag => tag.Key is not null).Select(tag => $"{tag.Key.Replace('.', '_')}=\"{Quote(tag.Value)}\""));
+        public string Labels =>
+            string.Join(',', new (string? Name, object? Value)[] { (Name1, Value1), (Name2, Value2), (Name3, Value3) }
+                .Where(tag => tag.Name is not null).Select(tag => $"{tag.Name!.Replace('.', '_')}=\"{Quote(tag.Value)}\""));
 
         private static string Quote(object? value) => Escape(Convert.ToString(value, CultureInfo.InvariantCulture) ?? "").Replace("\"", "\\\"", StringComparison.Ordinal);
     }

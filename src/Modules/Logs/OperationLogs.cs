@@ -13,7 +13,7 @@ internal sealed class OperationLogs(LogSettings settings, IEnumerable<LogSource>
 {
     private readonly ILogger _log = (ILogger?)log ?? NullLogger.Instance;
     private readonly IReadOnlyList<LogSource> _sources = [.. sources];
-    private readonly ConcurrentDictionary<Operation, string[]> _categories = new();
+    private readonly ConcurrentDictionary<Operation, string[]> _categories = new(ReferenceEqualityComparer.Instance);
     private FrozenDictionary<(Geography Geography, string ScaleUnit), LogWriter> _writers = FrozenDictionary<(Geography, string), LogWriter>.Empty;
 
     /// <summary>The categories that there are.</summary>
