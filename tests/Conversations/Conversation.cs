@@ -9,7 +9,7 @@ public abstract class Conversation
     [Fact]
     public async Task Every_scenario_of_the_script_is_a_test_here()
     {
-        var tests = GetType().GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
+        var tests = GetType().GetMethods(BindingFlags.Public | BindingFlags.Instance)
             .Where(method => method.GetCustomAttribute<FactAttribute>() is not null)
             .Select(method => method.Name);
         var scenarios = (await Played()).Scenarios.Select(scenario => scenario.MethodName);

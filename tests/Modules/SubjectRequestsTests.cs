@@ -56,21 +56,8 @@ public abstract class SubjectRequestsTests(StoreFixture fixture) : IAsyncLifetim
     {
         var request = Request(kind);
         await Commit(b => b.Insert(request), Unit);
-        foreach (var step in steps)
-        {
-            await using (var requests = Requests())
-            {
-                requests.Step = begun => _ = begun == step ? throw new NodeGoneException() : 0;
-                await Assert.ThrowsAsync<NodeGoneException>(() => Until(requests, () => false));
-            }
-
-            await fixture.Restart(ProductModules.Catalogue());
-        }
-
-        await using var last = Requests();
-        SubjectRequest? done = null;
-        await Until(last, () => (done = last.Find(Home, request.Id, Cancel).AsTask().GetAwaiter().GetResult()) is { IsOver: true });
-        Assert.Equal(SubjectRequestState.Completed, done!.State);
+        var done = await ThroughCrashes(request, steps, now => now.IsOver);
+        Assert.Equal(SubjectRequestState.Completed, done.State);
         if (kind != SubjectRequestKind.Rectify)
         {
             Assert.Equal(Messages, done.Tally.Single(tally => tally.Kind == "chat.message").Records);

@@ -9,7 +9,6 @@ namespace Domicile.Modules.Logs;
 /// <summary>Alert rules of a resource, how they stand, and how they stood, on the administration origin.</summary>
 internal sealed class AlertEndpoints(Alerts alerts, IResourceHomes homes, TimeProvider clock)
 {
-    private const int NameMax = 64;
     private const int OperationsMax = 50;
     private const int OperationMax = 128;
     private const int SilenceMinutesMax = 30 * 24 * 60;
@@ -95,7 +94,7 @@ internal sealed class AlertEndpoints(Alerts alerts, IResourceHomes homes, TimePr
         }
 
         var name = call.Route("alert");
-        if (!IsName(name))
+        if (!LogNames.IsName(name))
         {
             return LogsProblems.NoAlert;
         }
@@ -125,7 +124,7 @@ internal sealed class AlertEndpoints(Alerts alerts, IResourceHomes homes, TimePr
             return LogsProblems.NoResource;
         }
 
-        if (!IsName(name))
+        if (!LogNames.IsName(name))
         {
             return LogsProblems.NoAlert;
         }
@@ -160,7 +159,7 @@ internal sealed class AlertEndpoints(Alerts alerts, IResourceHomes homes, TimePr
 
     private static IEnumerable<Problem> Faults(string name, AlertRequest request, Alert? ready)
     {
-        if (!IsName(name))
+        if (!LogNames.IsName(name))
         {
             yield return LogsProblems.BadName;
         }
@@ -203,8 +202,6 @@ internal sealed class AlertEndpoints(Alerts alerts, IResourceHomes homes, TimePr
     }
 
     private static Alert Empty(string name) => new() { ResourceId = default, Name = name, IsEnabled = true, Threshold = 1, WindowMinutes = 1 };
-
-    private static bool IsName(string name) => name.Length is >= 1 and <= NameMax && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.');
 
     private static AlertReply Describe(Alert rule) => new(
         rule.Name,

@@ -88,7 +88,7 @@ internal sealed partial class Alerts(IResourceHomes homes, IEnumerable<LogSource
     public async ValueTask<List<Alert>> RulesOf(Home resource, CancellationToken cancel)
     {
         var own = await UnitOf(resource).Store.Range<Alert>(resource.ResourceId).Take(RulesMax * 2).Open(cancel);
-        return [.. own, .. ReadyAlerts.All.Where(ready => own.All(rule => rule.Name != ready.Name)).Select(ready => ready with { ResourceId = resource.ResourceId })];
+        return [.. ReadyAlerts.With(own, resource.ResourceId)];
     }
 
     private async Task Run(CancellationToken cancel)
@@ -189,15 +189,14 @@ internal sealed partial class Alerts(IResourceHomes homes, IEnumerable<LogSource
 
         foreach (var resource in counts.Keys.Union(rules.Keys).ToList())
         {
+            var own = rules.GetValueOrDefault(resource) ?? [];
             if (await unit.Administration!.Find(resource, cancel) is not { } home)
             {
-                await Forget(unit, rules.GetValueOrDefault(resource) ?? [], cancel);
+                await Forget(unit, own, cancel);
                 continue;
             }
 
-            var own = rules.GetValueOrDefault(resource) ?? [];
-            var all = own.Concat(ReadyAlerts.All.Where(ready => own.All(rule => rule.Name != ready.Name)).Select(ready => ready with { ResourceId = resource }));
-            foreach (var rule in all.ToList())
+            foreach (var rule in ReadyAlerts.With(own, resource))
             {
                 await Look(unit, home, rule, counts.GetValueOrDefault(resource) ?? [], now, cancel);
             }

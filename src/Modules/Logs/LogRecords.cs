@@ -22,6 +22,37 @@ internal sealed record LogSetting
     public long Version { get; init; }
 }
 
+/// <summary>What an entry says of a request in every table of requests.</summary>
+internal interface ICallEntry
+{
+    /// <summary>When the request came.</summary>
+    DateTimeOffset At { get; }
+
+    /// <summary>The operation's name in the contract.</summary>
+    string Operation { get; }
+
+    /// <summary>HTTP status.</summary>
+    int Status { get; }
+
+    /// <summary>How long the answer took.</summary>
+    long DurationMs { get; }
+
+    /// <summary>The id that the answer carried.</summary>
+    string? CorrelationId { get; }
+
+    /// <summary>The <c>api-version</c>.</summary>
+    string? OperationVersion { get; }
+
+    /// <summary>Origin and route template; parts that name somebody are not filled in.</summary>
+    string? Uri { get; }
+
+    /// <summary>The client library.</summary>
+    string? SdkType { get; }
+
+    /// <summary>What the client library runs on.</summary>
+    string? PlatformType { get; }
+}
+
 /// <summary>A day of a resource's log of identities and tokens.</summary>
 [Record("logs.authDay", DataCategory.OperationLog, Retention.FixedAge, AgeDays = 30, Note = "The entries of a day go with its key, so many days after the day ended.")]
 [KeptBetween(4, 730)]
@@ -38,7 +69,7 @@ internal sealed record AuthLogDay
 
 /// <summary>A request about identities or tokens: table ACSAuthIncomingOperations.</summary>
 [Record("logs.authOperation", DataCategory.OperationLog, Retention.WithParent, Erasure = ErasureRule.Depersonalise, Note = "Kept only while a diagnostic setting asks for the category. After an erasure the operation, its result and its duration stay.")]
-internal sealed record AuthLogEntry
+internal sealed record AuthLogEntry : ICallEntry
 {
     /// <summary>The day.</summary>
     [Key, Parent<AuthLogDay>]
@@ -110,7 +141,7 @@ internal sealed record ChatLogDay
 
 /// <summary>A request of chat: table ACSChatIncomingOperations. No message's text.</summary>
 [Record("logs.chatOperation", DataCategory.OperationLog, Retention.WithParent, Erasure = ErasureRule.Depersonalise, Note = "Kept only while a diagnostic setting asks for the category. After an erasure the operation, its result and its duration stay.")]
-internal sealed record ChatLogEntry
+internal sealed record ChatLogEntry : ICallEntry
 {
     /// <summary>The day.</summary>
     [Key, Parent<ChatLogDay>]

@@ -8,11 +8,32 @@ namespace Domicile.Modules.Logs;
 /// <summary>What the tables of requests have in common.</summary>
 internal static partial class CallColumns
 {
-    /// <summary>The columns that say how a request went.</summary>
-    public static string ResultType(int status) => status < 400 ? "Succeeded" : "Failed";
+    /// <summary>The columns that every table of requests begins with.</summary>
+    /// <typeparam name="TEntry">The entries.</typeparam>
+    /// <param name="category">The table's category.</param>
+    public static IEnumerable<LogField<TEntry>> Of<TEntry>(string category)
+        where TEntry : ICallEntry =>
+    [
+        LogField<TEntry>.Instant("TimeGenerated", entry => entry.At),
+        LogField<TEntry>.Text("OperationName", entry => entry.Operation),
+        LogField<TEntry>.Text("OperationVersion", entry => entry.OperationVersion),
+        LogField<TEntry>.Text("Category", _ => category),
+        LogField<TEntry>.Text("ResultType", entry => ResultType(entry.Status)),
+        LogField<TEntry>.Text("ResultSignature", entry => entry.Status.ToString(CultureInfo.InvariantCulture)),
+        LogField<TEntry>.Text("ResultDescription", _ => null),
+        LogField<TEntry>.Whole("DurationMs", entry => entry.DurationMs, isInt: true),
+        LogField<TEntry>.Text("CorrelationId", entry => entry.CorrelationId),
+        LogField<TEntry>.Text("Level", entry => Level(entry.Status)),
+        LogField<TEntry>.Text("URI", entry => entry.Uri),
+        LogField<TEntry>.Text("SdkType", entry => entry.SdkType),
+        LogField<TEntry>.Text("PlatformType", entry => entry.PlatformType),
+    ];
+
+    /// <summary>Whether a request went well.</summary>
+    private static string ResultType(int status) => status < 400 ? "Succeeded" : "Failed";
 
     /// <summary>Error for a fault of ours, Warning for the caller's, else Informational.</summary>
-    public static string Level(int status) => status >= 500 ? "Error" : status >= 400 ? "Warning" : "Informational";
+    private static string Level(int status) => status >= 500 ? "Error" : status >= 400 ? "Warning" : "Informational";
 
     /// <summary>Origin and route template: parts that could name somebody stay unfilled.</summary>
     public static string Uri(AnsweredCall call) => $"{call.Origin}{call.Operation.Path}";
@@ -28,25 +49,15 @@ internal static partial class CallColumns
 /// <summary>Requests about identities and tokens.</summary>
 internal sealed class AuthLog : LogSource<AuthLogDay, AuthLogEntry>
 {
-    public override string Category => "AuthOperational";
+    private const string Name = "AuthOperational";
+
+    public override string Category => Name;
 
     public override string TableName => "ACSAuthIncomingOperations";
 
     protected override IReadOnlyList<LogField<AuthLogEntry>> Fields { get; } =
     [
-        LogField<AuthLogEntry>.Instant("TimeGenerated", entry => entry.At),
-        LogField<AuthLogEntry>.Text("OperationName", entry => entry.Operation),
-        LogField<AuthLogEntry>.Text("OperationVersion", entry => entry.OperationVersion),
-        LogField<AuthLogEntry>.Text("Category", _ => "AuthOperational"),
-        LogField<AuthLogEntry>.Text("ResultType", entry => CallColumns.ResultType(entry.Status)),
-        LogField<AuthLogEntry>.Text("ResultSignature", entry => entry.Status.ToString(CultureInfo.InvariantCulture)),
-        LogField<AuthLogEntry>.Text("ResultDescription", _ => null),
-        LogField<AuthLogEntry>.Whole("DurationMs", entry => entry.DurationMs, isInt: true),
-        LogField<AuthLogEntry>.Text("CorrelationId", entry => entry.CorrelationId),
-        LogField<AuthLogEntry>.Text("Level", entry => CallColumns.Level(entry.Status)),
-        LogField<AuthLogEntry>.Text("URI", entry => entry.Uri),
-        LogField<AuthLogEntry>.Text("SdkType", entry => entry.SdkType),
-        LogField<AuthLogEntry>.Text("PlatformType", entry => entry.PlatformType),
+        .. CallColumns.Of<AuthLogEntry>(Name),
         LogField<AuthLogEntry>.Person("Identity"),
         LogField<AuthLogEntry>.Texts("Scopes", entry => entry.Scopes),
         LogField<AuthLogEntry>.Sealed("CallerIpAddress", entry => entry.CallerIpAddress),
@@ -90,25 +101,15 @@ internal sealed class AuthLog : LogSource<AuthLogDay, AuthLogEntry>
 /// <summary>Requests of chat.</summary>
 internal sealed class ChatLog : LogSource<ChatLogDay, ChatLogEntry>
 {
-    public override string Category => "ChatOperational";
+    private const string Name = "ChatOperational";
+
+    public override string Category => Name;
 
     public override string TableName => "ACSChatIncomingOperations";
 
     protected override IReadOnlyList<LogField<ChatLogEntry>> Fields { get; } =
     [
-        LogField<ChatLogEntry>.Instant("TimeGenerated", entry => entry.At),
-        LogField<ChatLogEntry>.Text("OperationName", entry => entry.Operation),
-        LogField<ChatLogEntry>.Text("OperationVersion", entry => entry.OperationVersion),
-        LogField<ChatLogEntry>.Text("Category", _ => "ChatOperational"),
-        LogField<ChatLogEntry>.Text("ResultType", entry => CallColumns.ResultType(entry.Status)),
-        LogField<ChatLogEntry>.Text("ResultSignature", entry => entry.Status.ToString(CultureInfo.InvariantCulture)),
-        LogField<ChatLogEntry>.Text("ResultDescription", _ => null),
-        LogField<ChatLogEntry>.Whole("DurationMs", entry => entry.DurationMs, isInt: true),
-        LogField<ChatLogEntry>.Text("CorrelationId", entry => entry.CorrelationId),
-        LogField<ChatLogEntry>.Text("Level", entry => CallColumns.Level(entry.Status)),
-        LogField<ChatLogEntry>.Text("URI", entry => entry.Uri),
-        LogField<ChatLogEntry>.Text("SdkType", entry => entry.SdkType),
-        LogField<ChatLogEntry>.Text("PlatformType", entry => entry.PlatformType),
+        .. CallColumns.Of<ChatLogEntry>(Name),
         LogField<ChatLogEntry>.Person("UserId"),
         LogField<ChatLogEntry>.Text("ChatThreadId", entry => entry.ThreadId),
 

@@ -10,7 +10,6 @@ namespace Domicile.Modules.Logs;
 /// <summary>Operation logs on the administration origin: which are kept, purging, and handing them out.</summary>
 internal sealed class LogsEndpoints(OperationLogs logs, LogSettings settings, IResourceHomes homes, TimeProvider clock)
 {
-    private const int NameMax = 64;
     private const int ReasonMax = 500;
     private const int FiltersMax = 20;
     private const int ExportRows = 5_000;
@@ -74,7 +73,7 @@ internal sealed class LogsEndpoints(OperationLogs logs, LogSettings settings, IR
 
         var (name, all, categories) = (call.Route("setting"), request.AllLogs is true, request.Categories ?? []);
         var faults = new List<Problem>();
-        if (!IsName(name))
+        if (!LogNames.IsName(name))
         {
             faults.Add(LogsProblems.BadName);
         }
@@ -133,7 +132,7 @@ internal sealed class LogsEndpoints(OperationLogs logs, LogSettings settings, IR
         }
 
         var name = call.Route("setting");
-        if (!IsName(name))
+        if (!LogNames.IsName(name))
         {
             return LogsProblems.NoSetting;
         }
@@ -356,6 +355,4 @@ internal sealed class LogsEndpoints(OperationLogs logs, LogSettings settings, IR
     }
 
     private static LogSettingReply Describe(Home home, LogSetting setting) => new(setting.Name, setting.Categories, setting.AllLogs, $"{home.ResourceId:D}");
-
-    private static bool IsName(string name) => name.Length is >= 1 and <= NameMax && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.');
 }

@@ -18,6 +18,10 @@ internal static class ReadyAlerts
         Rule("delivery-failures", 10, 15, [DeliveryFailed], 0, 999),
     ];
 
+    /// <summary>The rules of a resource: its own, and the ready ones that it did not set.</summary>
+    public static IEnumerable<Alert> With(IReadOnlyList<Alert> own, Guid resource) =>
+        own.Concat(All.Where(ready => own.All(rule => rule.Name != ready.Name)).Select(ready => ready with { ResourceId = resource }));
+
     private static Alert Rule(string name, double threshold, int minutes, IReadOnlyList<string> operations, int from, int to) => new()
     {
         ResourceId = default,
