@@ -113,8 +113,12 @@ internal sealed partial class LogWriter(LogSettings settings, IReadOnlyList<LogS
         {
             while (await _queue.Reader.WaitToReadAsync(cancel))
             {
-                // A moment, so that a quiet server flushes once for several requests.
-                await Task.Delay(pace.Gather, TimeProvider.System, cancel);
+                // A moment, so that a quiet server flushes once for several requests; a busy one has a batch together already.
+                if (_queue.Reader.Count < BatchMax)
+                {
+                    await Task.Delay(pace.Gather, TimeProvider.System, cancel);
+                }
+
                 Gather();
                 while (await WriteOrWhy(cancel) is { } reason)
                 {
