@@ -238,7 +238,7 @@ internal sealed partial class LogWriter(LogSettings settings, IReadOnlyList<LogS
 }
 
 /// <summary>How the writer paces itself.</summary>
-/// <param name="Gather">How long it gathers before it writes.</param>
+/// <param name="Gather">How long it gathers before it writes, while less than a batch waits.</param>
 /// <param name="Retry">How long it waits when the store could not write.</param>
 internal sealed record LogPace(TimeSpan Gather, TimeSpan Retry)
 {
