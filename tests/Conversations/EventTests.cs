@@ -23,7 +23,12 @@ public sealed class EventTests(EventTests.Town town) : IClassFixture<EventTests.
         using var wire = town.Wire();
         var (ada, bo, cy) = (await wire.NewUser(), await wire.NewUser(), await wire.NewUser());
         var thread = await Converse(wire, receiver, ada, bo, cy);
-        await Eventually.Holds(() => Task.FromResult(receiver.Received.Select(each => each.Type).Distinct().Count() == 17), Soon, () => $"all types came; there were {Kinds(receiver)}");
+
+        // What happened in the thread is told in order, last its deletion to the second of the two; typing is told beside it.
+        await Eventually.Holds(
+            () => Task.FromResult(receiver.Received.Select(each => each.Type).Distinct().Count() == 17 && receiver.Received.Count(each => each.Type == "ChatThreadWithUserDeleted") == 2),
+            Soon,
+            () => $"all types came; there were {Kinds(receiver)}");
 
         // The package of this version knows every type but that one.
         var events = receiver.Received.Where(each => each.Type != Typing).Select(each => EventGridEvent.ParseMany(BinaryData.FromString(each.Body)).Single()).ToList();
