@@ -19,7 +19,7 @@ public static class EgressDocument
             through a conversation to its stop, and fails on any connection that it opens and on any file that it touches outside its data directory.
 
             The server opens no connection of its own in the default set-up: no name is looked up, no update asked for, no usage reported, no revocation list fetched.
-            There is no webhook, mail server, carrier, identity provider, telemetry collector, relay or witness in this version; each will stand here before it works.
+            There is no mail server, carrier, identity provider, relay or witness in this version; each will stand here before it works.
 
 
             """);

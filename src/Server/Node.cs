@@ -35,6 +35,7 @@ public sealed partial class Node : IAsyncDisposable
     private AdministratorCredential? _credential;
     private ConnectionStringsFile? _connectionStrings;
     private PosixSignalRegistration? _reload;
+    private Telemetry? _telemetry;
     private volatile string _closing = "";
 
     private Node(string directory, TimeProvider clock, ILoggerFactory loggers)
@@ -89,6 +90,8 @@ public sealed partial class Node : IAsyncDisposable
             await _host.DisposeAsync();
         }
 
+        _closing = "the export of metrics and traces";
+        _telemetry?.Dispose();
         _closing = "connection-strings.json";
         if (_connectionStrings is not null)
         {
@@ -179,6 +182,7 @@ public sealed partial class Node : IAsyncDisposable
             await node.OpenUnits(options.Geographies.Keys.SelectMany(options.ScaleUnits), cancel);
             node._host = await ServerHost.BuildProduction(options, await node.Compose(new ProductionOrigins(options), options.OutboundRules(), isDevelopment: false, cancel));
             node.WriteAdmin(null, [.. options.Geographies.Select(pair => AdminOriginOf(pair.Key, pair.Value.Administration))]);
+            node._telemetry = Telemetry.Start(options.Telemetry, loggers.CreateLogger<Telemetry>());
             await node.Start(cancel);
             node.ReloadWhenTold();
             await Banner.WriteProduction(output, options);

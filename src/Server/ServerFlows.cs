@@ -30,6 +30,7 @@ internal static class ServerFlows
             "the administrator who asked; the origin listens on loopback unless configured otherwise",
             "the operator, who configures where it listens and holds the credential")
         { Crosses = Crossing.Machine, IsByDefault = false },
+        Telemetry.Flow,
         new("log lines", "names of operations and geographies, counts, times; no identifier, no content, no address", "standard output and error, and what the operator connects to them", "the operator")
         { Crosses = Crossing.Process, IsByDefault = true },
         new("files for the operator", "the credential, the authority of development, connection strings of development", "admin.json, ca.pem and connection-strings.json in the data directory", "the operator")

@@ -45,7 +45,7 @@ public sealed class OptionsReaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("\"data\"", "\"dta\"", "dta is no setting. Here there can be: data, geographies, listen, limits, outbound.")]
+    [InlineData("\"data\"", "\"dta\"", "dta is no setting. Here there can be: data, geographies, listen, limits, outbound, telemetry.")]
     [InlineData("\"data\": \"data\",", "", "data is missing")]
     [InlineData("\"domain\"", "\"domian\"", "geographies.Europe.domian is no setting")]
     [InlineData("\"domain\"", "\"Domain\"", "geographies.Europe.Domain is no setting")]
@@ -65,6 +65,14 @@ public sealed class OptionsReaderTests : IDisposable
     [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"limits\": { \"requestHead\": \"15\" }", "limits.requestHead must be a time")]
     [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"limits\": { \"requestHead\": \"01:00:00\" }", "limits.requestHead must be between 00:00:01 and 00:05:00")]
     [InlineData("\"0.0.0.0:443\"", "\"0.0.0.0:443\", \"fronts\": [\"10.0.0.1/8\"]", "listen[0].fronts[0] must be a network")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"collector\": \"collector:4318\" }", "telemetry.collector must be an origin")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"collector\": \"https://collector.example.org/v1/metrics\" }", "telemetry.collector must be an origin")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"collector\": \"https://user:word@collector.example.org\" }", "telemetry.collector must be an origin")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"collector\": \"ftp://collector.example.org\" }", "telemetry.collector must be an origin")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"collector\": \"http://collector.example.org:4318\" }", "telemetry.collector must be https")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"protocol\": \"udp\" }", "telemetry.protocol must be http or grpc")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"interval\": \"00:00:00\" }", "telemetry.interval must be between 00:00:01 and 01:00:00")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"tracePercent\": 101 }", "telemetry.tracePercent must be between 0 and 100")]
     [InlineData("\"0.0.0.0:443\"", "\"127.0.0.1:8540\"", "127.0.0.1:8540 is to be listened on twice")]
     [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"data\": \"b\"", "has a name twice")]
     [InlineData("\"data\": \"data\"", "\"data\": ", "is not JSON")]

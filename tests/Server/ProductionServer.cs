@@ -13,12 +13,24 @@ public sealed class ProductionServer : IAsyncLifetime
 {
     private readonly TemporaryDirectory _directory = new();
     private readonly TestAuthority _authority;
+    private readonly string _more;
+    private readonly IReadOnlyDictionary<string, string>? _variables;
     private ProgramRun? _run;
 
     public ProductionServer()
+        : this(_ => "")
+    {
+    }
+
+    /// <summary>The same with more settings.</summary>
+    /// <param name="more">Further members of the configuration, after a comma; they are given <see cref="CollectorPort"/>.</param>
+    /// <param name="variables">Variables of the server's environment.</param>
+    internal ProductionServer(Func<int, string> more, IReadOnlyDictionary<string, string>? variables = null)
     {
         _authority = new TestAuthority(_directory["authority.pem"]);
         Port = PortRange.Base();
+        _more = more(CollectorPort);
+        _variables = variables;
     }
 
     /// <summary>Where clients connect to.</summary>
@@ -26,6 +38,9 @@ public sealed class ProductionServer : IAsyncLifetime
 
     /// <summary>Where connections come from a passthrough front only.</summary>
     public int FrontPort => Port + 1;
+
+    /// <summary>A port for a collector of metrics and traces.</summary>
+    public int CollectorPort => Port + 100;
 
     /// <summary>The certificate of the authority that all certificates are of.</summary>
     public string Authority => _authority.CertificatePath;
@@ -60,7 +75,7 @@ public sealed class ProductionServer : IAsyncLifetime
               "listen": [
                 { "address": "127.0.0.1:{{Port}}" },
                 { "address": "127.0.0.1:{{FrontPort}}", "fronts": [ "127.0.0.1/32" ] }
-              ]
+              ]{{_more}}
             }
             """);
         await Start();
@@ -73,7 +88,32 @@ public sealed class ProductionServer : IAsyncLifetime
         _directory.Dispose();
     }
 
-    public async Task Start() => _run = await ProgramRun.Serve("--config", Configuration);
+    public async Task Start()
+    {
+        _run = ProgramRun.Start(_variables, "serve", "--config", Configuration);
+        await _run.Ready();
+    }
+
+    /// <summary>Stops it.</summary>
+    /// <returns>What it said.</returns>
+    internal async Task<(string Output, string Errors)> StopAndRead()
+    {
+        var run = _run!;
+        _run = null;
+        await using (run)
+        {
+            run.Signal(ProgramRun.Terminate);
+            var (code, output, errors) = await run.End();
+            Assert.True(code == 0, errors);
+            return (output, errors);
+        }
+    }
+
+    /// <summary>A client of a resource's host.</summary>
+    internal Wire Wire(DemoResource resource) => new(resource, Authority, (_, cancel) => Line(Port, cancel));
+
+    /// <summary>A client of Europe's administration origin.</summary>
+    internal Wire AdministrationWire() => new(new DemoResource("Europe", "administration", $"https://admin.europe.test:{Port + 2}/", ""), Authority, (_, cancel) => Line(Port + 2, cancel));
 
     public async Task Stop()
     {
@@ -103,6 +143,13 @@ public sealed class ProductionServer : IAsyncLifetime
         using var keys = JsonDocument.Parse(await Command("resource", "keys", "show", name, "--geography", geography, "--json"));
         var connectionString = keys.RootElement.GetProperty("primaryConnectionString").GetString()!;
         return new DemoResource(geography, name, connectionString["endpoint=".Length..connectionString.IndexOf(';', StringComparison.Ordinal)], connectionString);
+    }
+
+    private static async ValueTask<Stream> Line(int port, CancellationToken cancel)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(IPAddress.Loopback, port, cancel);
+        return new NetworkStream(socket, ownsSocket: true);
     }
 
     /// <summary>A connection as a client with a name service would have made it.</summary>

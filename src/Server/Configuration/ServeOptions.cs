@@ -22,6 +22,9 @@ internal sealed record ServeOptions
     [Setting("What the node may call by itself, such as the targets of event subscriptions.")]
     public OutboundOptions Outbound { get; init; } = new();
 
+    [Setting("Where metrics and traces are sent, if anywhere. Metrics can be fetched from the administration origin without it.")]
+    public TelemetryOptions Telemetry { get; init; } = new();
+
     /// <summary>What the operator said of outbound calls.</summary>
     public OutboundRules OutboundRules()
     {
@@ -84,6 +87,7 @@ internal sealed record ServeOptions
             .Select(path => $"two geographies have the root key {path}. Give each geography one of its own."));
         faults.AddRange(Twice(Listen.Select(listen => listen.Address.ToString()).Concat(Geographies.Select(pair => pair.Value.Administration.Listen.ToString())), StringComparer.Ordinal)
             .Select(address => $"{address} is to be listened on twice. Give each listener and each administration origin an address or port of its own."));
+        faults.AddRange(Telemetry.Faults("telemetry"));
         return faults;
     }
 

@@ -98,7 +98,7 @@ internal sealed partial class OperationEndpoint
         finally
         {
             body.Return();
-            span?.SetTag("http.response.status_code", status);
+            Describe(span, status);
             Remember(context, status, started);
             Tell(context, place, call, status, started);
             LogAnswered(_operation.Name, _operation.Method, _operation.Path, status, _edge.Clock.GetElapsedTime(started).TotalMilliseconds, context.TraceIdentifier);
@@ -186,6 +186,16 @@ internal sealed partial class OperationEndpoint
         }
 
         return (reply.Problem is { } problem ? Denied(place, problem, reply) : reply, body, call);
+    }
+
+    /// <summary>The answer's status, and nothing of what was asked: addresses have ids in them.</summary>
+    private static void Describe(Activity? span, int status)
+    {
+        span?.SetTag("http.response.status_code", status);
+        if (status >= StatusCodes.Status500InternalServerError)
+        {
+            span?.SetStatus(ActivityStatusCode.Error);
+        }
     }
 
     /// <summary>What a test asked for happens to the request, before anything is looked at or done.</summary>

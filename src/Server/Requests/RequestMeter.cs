@@ -9,8 +9,13 @@ internal static class RequestMeter
     private static readonly Meter Meter = new("Domicile.Requests");
     private static readonly string[] Classes = ["0xx", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
-    /// <summary>How long answers took.</summary>
-    public static Histogram<double> Duration { get; } = Meter.CreateHistogram<double>("domicile.requests.duration", "s", "Time from a request's first byte to the end of its answer");
+    /// <summary>How long answers took. The edges are those of the text form of the metrics; what exports them would else take edges that are meant for milliseconds.</summary>
+    public static Histogram<double> Duration { get; } = Meter.CreateHistogram(
+        "domicile.requests.duration",
+        "s",
+        "Time from a request's first byte to the end of its answer",
+        tags: null,
+        new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] });
 
     /// <summary>A span for each request, where somebody collects them.</summary>
     public static ActivitySource Spans { get; } = new("Domicile.Requests");
