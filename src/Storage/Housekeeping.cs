@@ -47,6 +47,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
         _unit = unit;
         _log = log;
         unit.Blobs.Keep = Keep;
+        unit.Blobs.Step = step => Step?.Invoke(step);
         _meter.CreateObservableGauge(
             "domicile.retention.overdue",
             () => _oldest.Select(record => new Measurement<double>(
@@ -63,6 +64,9 @@ public sealed partial class Housekeeping : IAsyncDisposable
             },
             Wake);
     }
+
+    /// <summary>For tests: called with the name of each step as it begins.</summary>
+    internal Action<string>? Step { get; set; }
 
     /// <summary>Begins to work in the background.</summary>
     public void Start() => _running = Task.Run(() => Run(_stopping.Token));
@@ -87,6 +91,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
 
             if (finished > 0)
             {
+                Step?.Invoke("compact after a removal");
                 await _unit.Engine.Compact(cancel);
             }
 
@@ -111,8 +116,11 @@ public sealed partial class Housekeeping : IAsyncDisposable
 
                 // One batch per record: a piece shares its transaction with whoever else writes, and never holds them up.
                 var (before, began) = (swept, TimeProvider.System.GetTimestamp());
-                var outcomes = await Task.WhenAll(expired.Select(row => _unit.Engine.Commit(
-                    new Plan(row.Resource, null, [], [new Write(kind, WriteKind.Delete, row.Key, [], null, 0, null)]), cancel)));
+                var outcomes = await Task.WhenAll(expired.Select(row =>
+                {
+                    Step?.Invoke("an expired record");
+                    return _unit.Engine.Commit(new Plan(row.Resource, null, [], [new Write(kind, WriteKind.Delete, row.Key, [], null, 0, null)]), cancel);
+                }));
                 swept += outcomes.Count(outcome => outcome.Position > 0);
                 if (swept == before)
                 {
@@ -128,6 +136,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
         if (swept > 0)
         {
             // What was deleted is out of the files as well, where the engine can see to that.
+            Step?.Invoke("compact after a sweep");
             await _unit.Engine.Compact(cancel);
         }
 
@@ -149,6 +158,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
                     do
                     {
                         await Keep(cancel);
+                        Step?.Invoke("a piece of what is old");
                         removed = await _unit.Engine.RemoveOld(kind, root, upTo, AgedPieceRows, cancel);
                         swept += removed;
 
@@ -178,8 +188,11 @@ public sealed partial class Housekeeping : IAsyncDisposable
                 await Keep(cancel);
 
                 // Whatever is appended at the same moment wins.
-                var outcomes = await Task.WhenAll(window.Unused.Select(root => _unit.Engine.Commit(
-                    new Plan(root.Resource, null, [], [new Write(kind, WriteKind.Delete, [root.Id], [], null, 0, null)]) { Unused = root }, cancel)));
+                var outcomes = await Task.WhenAll(window.Unused.Select(root =>
+                {
+                    Step?.Invoke("an unused root");
+                    return _unit.Engine.Commit(new Plan(root.Resource, null, [], [new Write(kind, WriteKind.Delete, [root.Id], [], null, 0, null)]) { Unused = root }, cancel);
+                }));
                 swept += outcomes.Count(outcome => outcome.Position > 0);
                 after = last;
             }
@@ -203,9 +216,67 @@ public sealed partial class Housekeeping : IAsyncDisposable
     /// <summary>There is something to remove.</summary>
     internal void Wake() => _wake.Signal();
 
+    /// <summary>All that is due: what the background does whenever it is woken.</summary>
+    internal async Task Round(CancellationToken cancel)
+    {
+        _leads = await Lead(cancel);
+        if (!_leads)
+        {
+            return;
+        }
+
+        var now = _unit.Clock.GetUtcNow();
+        var purged = await Purge(cancel);
+        var swept = 0;
+        if (now - _sweptOn >= _unit.Options.SweepInterval)
+        {
+            swept = await Sweep(cancel);
+            _sweptOn = now;
+        }
+
+        var files = await _unit.Blobs.CollectGone(cancel);
+        if (now - _trimmedOn >= TrimInterval)
+        {
+            swept += await SweepIdle(cancel);
+            foreach (var kind in _unit.Catalogue.Kinds.Where(kind => kind.Choice is { PerRoot: true }))
+            {
+                Step?.Invoke("rules of what is gone");
+                await _unit.Engine.RemoveLooseRules(kind, kind.Idle is null ? kind.Parent! : kind, cancel);
+            }
+
+            _oldest = await _unit.Administration.Oldest(cancel);
+            files += await _unit.Blobs.CollectOrphans(cancel);
+            Step?.Invoke("the feed");
+            while (await _unit.Engine.TrimFeed(now - Feed.Horizon, PieceRows, cancel) == PieceRows)
+            {
+                await Keep(cancel);
+                Step?.Invoke("a further piece of the feed");
+            }
+
+            _trimmedOn = now;
+        }
+
+        if (now - _unit.Provider.CurrentSince >= _unit.Options.Epoch)
+        {
+            Step?.Invoke("the epoch of the keys");
+            LogEpoch(_unit.Options.Geography.Name, await TurnEpoch(cancel));
+        }
+
+        if (purged + swept > 0)
+        {
+            LogRemoved(_unit.Options.Geography.Name, purged, swept);
+        }
+
+        if (files > 0)
+        {
+            LogFiles(_unit.Options.Geography.Name, files);
+        }
+    }
+
     private async Task Purge(Purge purge, CancellationToken cancel)
     {
         // Unreadable first. Repeated after a crash, destroying what is gone changes nothing.
+        Step?.Invoke("a key of what is removed");
         if (purge.Kind is { } root)
         {
             await _unit.Destroy([new KeyName(root.Name, purge.Key)], cancel);
@@ -219,11 +290,13 @@ public sealed partial class Housekeeping : IAsyncDisposable
             await _unit.Administration.DestroyKeysOf(purge.Resource, cancel);
         }
 
+        Step?.Invoke("the rows of what is removed");
         var began = TimeProvider.System.GetTimestamp();
         while (!await _unit.Engine.ContinuePurge(purge, PieceRows, cancel))
         {
             await Keep(cancel);
             await Rest(began, cancel);
+            Step?.Invoke("a further piece of what is removed");
             began = TimeProvider.System.GetTimestamp();
         }
     }
@@ -268,58 +341,6 @@ public sealed partial class Housekeeping : IAsyncDisposable
     /// <summary>After each piece as long as it took: the writer is at most half as busy with it as with everybody else.</summary>
     private static Task Rest(long began, CancellationToken cancel) =>
         Task.Delay(TimeProvider.System.GetElapsedTime(began) is var took && took < LongestRest ? took : LongestRest, TimeProvider.System, cancel);
-
-    private async Task Round(CancellationToken cancel)
-    {
-        _leads = await Lead(cancel);
-        if (!_leads)
-        {
-            return;
-        }
-
-        var now = _unit.Clock.GetUtcNow();
-        var purged = await Purge(cancel);
-        var swept = 0;
-        if (now - _sweptOn >= _unit.Options.SweepInterval)
-        {
-            swept = await Sweep(cancel);
-            _sweptOn = now;
-        }
-
-        var files = await _unit.Blobs.CollectGone(cancel);
-        if (now - _trimmedOn >= TrimInterval)
-        {
-            swept += await SweepIdle(cancel);
-            foreach (var kind in _unit.Catalogue.Kinds.Where(kind => kind.Choice is { PerRoot: true }))
-            {
-                await _unit.Engine.RemoveLooseRules(kind, kind.Idle is null ? kind.Parent! : kind, cancel);
-            }
-
-            _oldest = await _unit.Administration.Oldest(cancel);
-            files += await _unit.Blobs.CollectOrphans(cancel);
-            while (await _unit.Engine.TrimFeed(now - Feed.Horizon, PieceRows, cancel) == PieceRows)
-            {
-                await Keep(cancel);
-            }
-
-            _trimmedOn = now;
-        }
-
-        if (now - _unit.Provider.CurrentSince >= _unit.Options.Epoch)
-        {
-            LogEpoch(_unit.Options.Geography.Name, await TurnEpoch(cancel));
-        }
-
-        if (purged + swept > 0)
-        {
-            LogRemoved(_unit.Options.Geography.Name, purged, swept);
-        }
-
-        if (files > 0)
-        {
-            LogFiles(_unit.Options.Geography.Name, files);
-        }
-    }
 
     [LoggerMessage(2101, LogLevel.Information, "{Geography}: finished {Purged} removals, deleted {Swept} expired records")]
     private partial void LogRemoved(string geography, int purged, int swept);

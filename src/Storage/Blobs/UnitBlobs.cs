@@ -27,6 +27,9 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
     /// <summary>Asked before each piece of a collection; throws when another node does this work now.</summary>
     public Func<CancellationToken, ValueTask> Keep { get; set; } = _ => ValueTask.CompletedTask;
 
+    /// <summary>For tests: called with the name of each step of a collection as it begins.</summary>
+    public Action<string>? Step { get; set; }
+
     /// <summary>Whether a batch may write this: the file that it names is fresh, or is the record's already.</summary>
     public async ValueTask<bool> MayWrite(Write write, CancellationToken cancel)
     {
@@ -53,10 +56,12 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
             var named = await Named(gone, cancel);
             foreach (var blob in gone.Where(blob => !named.Contains(blob)))
             {
+                Step?.Invoke("a file whose row went");
                 await files.Remove(blob, cancel);
                 removed++;
             }
 
+            Step?.Invoke("the note of files that went");
             await engine.ForgetBlobs(gone, cancel);
         }
 
@@ -70,6 +75,7 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
         var removed = await files.RemoveDrafts(clock.GetUtcNow() - Grace, cancel);
         await foreach (var orphan in Orphans(Grace, Keep, cancel))
         {
+            Step?.Invoke("a file that nothing names");
             await files.Remove(orphan, cancel);
             removed++;
         }
