@@ -26,6 +26,12 @@ switch (options.Name)
     case "expire":
         await Expiring.Run(options);
         return 0;
+    case "roles":
+        await PrivacyMix.Run(options);
+        return 0;
+    case "roles-steps":
+        await PrivacyMix.Steps(options);
+        return 0;
     case "enforcement":
         await Enforcement.Run(options);
         return 0;
@@ -77,6 +83,9 @@ switch (options.Name)
               ephemeral    from the command of a test-suite to a server that is ready, with its files in memory and without (--starts 10 --cold 5)
               read         pages of a long thread, many threads of one user, sends while a thread is removed (--messages 1000000)
               expire       sends while a million messages reach the age that a rule sets and are deleted (--messages 1000000)
+              roles        what controller, customer, processor and regulator do with personal data, beside the same on plain tables, and whether it is right in the end
+                           (--roles customer,processor,controller,regulator --workers 1,64 --people 2048 --messages 4 --rounds 3)
+              roles-steps  the same steps one by one
               enforcement  what a message costs in seal, membership, authorisation, catalogue and feed
               audit        sends with and without an audit entry each (--producers 1,64,256 --rounds 5 --seconds 4)
               events       events told beside a bare HTTP client that posts as many bytes to the same target (--rounds 5 --events 10000)

@@ -16,4 +16,18 @@ internal static class QueryParameters
         command.Parameters.Add(parameter);
         return parameter;
     }
+
+    /// <summary>Gives a parameter its value, adding it where the command does not have it yet.</summary>
+    public static void Set(this DbCommand command, string name, object value)
+    {
+        var at = command.Parameters.IndexOf(name);
+        if (at >= 0)
+        {
+            command.Parameters[at].Value = value;
+        }
+        else
+        {
+            command.Add(name, value);
+        }
+    }
 }

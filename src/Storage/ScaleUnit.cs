@@ -28,6 +28,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         _parts = parts;
         Engine = parts.Engine;
         Retention = new RetentionSql(catalogue.Kinds, HoldSql.For(catalogue.Kinds));
+        SubjectSearches = new SubjectSearches(catalogue.Kinds, SubjectRecords.PieceRows);
         Feed = new Feed(Engine, clock);
         Keys = new KeyRing(new KeyVault(parts.KeyStore, parts.Provider, options.Geography, clock)) { IsCurrent = () => Feed.IsCurrent };
         Subjects = new SubjectDirectory(parts.KeyStore, Keys);
@@ -63,6 +64,8 @@ public sealed class ScaleUnit : IAsyncDisposable
     internal IStoreEngine Engine { get; }
 
     internal RetentionSql Retention { get; }
+
+    internal SubjectSearches SubjectSearches { get; }
 
     internal Feed Feed { get; }
 

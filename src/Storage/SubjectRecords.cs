@@ -16,7 +16,7 @@ namespace Domicile.Storage;
 public sealed class SubjectRecords
 {
     /// <summary>Rows read in one piece.</summary>
-    private const int PieceRows = 200;
+    internal const int PieceRows = 200;
 
     private readonly ScaleUnit _unit;
     private readonly ResourceRef _resource;
@@ -33,14 +33,20 @@ public sealed class SubjectRecords
     /// <summary>Reads what is of some kinds.</summary>
     public async IAsyncEnumerable<SubjectRecord> Of(SubjectRef person, Func<RecordKind, bool> which, [EnumeratorCancellation] CancellationToken cancel)
     {
-        foreach (var kind in _unit.Catalogue.Kinds.Where(which))
+        var searches = _unit.SubjectSearches;
+
+        // Most kinds have nothing of a person: one look tells which have.
+        foreach (var (place, _) in (await Query(searches.Which, person, [], Numbered, cancel)).Where(found => found.Count > 0).OrderBy(found => found.Place))
         {
-            foreach (var search in Searches(kind))
+            var search = searches.All[place];
+            if (!which(search.Kind))
             {
-                await foreach (var (resource, row) in Rows(kind, search, person, cancel))
-                {
-                    yield return await Open(kind, search.Filing, resource, row, cancel);
-                }
+                continue;
+            }
+
+            await foreach (var (resource, row) in Rows(search, person, cancel))
+            {
+                yield return await Open(search.Kind, search.Filing, resource, row, cancel);
             }
         }
     }
@@ -48,20 +54,12 @@ public sealed class SubjectRecords
     /// <summary>How many records there are of each kind that has any, without opening them.</summary>
     public async Task<IReadOnlyList<SubjectCount>> Count(SubjectRef person, CancellationToken cancel)
     {
-        var counts = new List<SubjectCount>();
-        foreach (var kind in _unit.Catalogue.Kinds)
-        {
-            foreach (var search in Searches(kind))
-            {
-                var found = await Query($"SELECT count(*) FROM {kind.Table} t WHERE {search.Where}", person, [], reader => reader.GetInt64(0), cancel);
-                if (found is [> 0 and var records])
-                {
-                    counts.Add(new SubjectCount(kind, search.Filing, records));
-                }
-            }
-        }
-
-        return counts;
+        var searches = _unit.SubjectSearches;
+        return
+        [
+            .. (await Query(searches.Counts, person, [], Numbered, cancel)).Where(found => found.Count > 0).OrderBy(found => found.Place)
+                .Select(found => new SubjectCount(searches.All[found.Place].Kind, searches.All[found.Place].Filing, found.Count)),
+        ];
     }
 
     /// <summary>
@@ -72,9 +70,9 @@ public sealed class SubjectRecords
     public async Task<int> Rectify(SubjectRef person, RecordKind kind, string member, JsonNode? value, CancellationToken cancel)
     {
         var changed = 0;
-        foreach (var search in Searches(kind).Where(search => search.Filing == SubjectFiling.Own))
+        foreach (var search in _unit.SubjectSearches.All.Where(search => search.Kind == kind && search.Filing == SubjectFiling.Own))
         {
-            await foreach (var (resource, row) in Rows(kind, search, person, cancel))
+            await foreach (var (resource, row) in Rows(search, person, cancel))
             {
                 changed += await Rectify(kind, resource, row, member, value, cancel) ? 1 : 0;
             }
@@ -154,6 +152,12 @@ public sealed class SubjectRecords
                 return true;
             }
 
+            // What it lies in was deleted, or whose it is erased, and its row follows in the background.
+            if (outcome.Refused == StorageProblems.Gone)
+            {
+                return false;
+            }
+
             // Changed by somebody else at the same moment, or gone.
             if (await _unit.Engine.Get(kind, resource.Number, key, cancel) is not { } again)
             {
@@ -166,39 +170,13 @@ public sealed class SubjectRecords
         throw new StoreUnavailableException("A record is changed all the time and could not be corrected.");
     }
 
-    /// <summary>By which columns the records of a kind are found.</summary>
-    private IEnumerable<Search> Searches(RecordKind kind)
+    private async IAsyncEnumerable<(ResourceRef Resource, StoredRow Row)> Rows(SubjectSearch search, SubjectRef person, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var resource = $"t.resource {(kind.Category == DataCategory.Audit ? "IN (@resource, 0)" : "= @resource")}";
-        for (var i = 0; i < kind.Columns.Count; i++)
-        {
-            var column = kind.Columns[i];
-            if (i == kind.OwnerColumn)
-            {
-                // Too hot for an index by person: found in the parents that the finding kind names.
-                var where = kind.OwnerFoundBy is { } type && _unit.Catalogue.Kinds.First(found => found.ClrType == type) is var finder
-                    ? $"t.{kind.Columns[kind.ParentColumn].Name} IN (SELECT f.{finder.Columns[finder.ParentColumn].Name} FROM {finder.Table} f WHERE f.{finder.Columns[finder.OwnerColumn].Name} = @person AND f.resource = @resource) AND t.{column.Name} = @person AND {resource}"
-                    : $"t.{column.Name} = @person AND {resource}";
-                yield return new Search(SubjectFiling.Own, where);
-            }
-            else if (column.Role.HasFlag(ColumnRole.Subject))
-            {
-                yield return new Search(SubjectFiling.Mentioned, $"t.{column.Name} = @person AND {resource}");
-            }
-        }
-    }
-
-    private async IAsyncEnumerable<(ResourceRef Resource, StoredRow Row)> Rows(RecordKind kind, Search search, SubjectRef person, [EnumeratorCancellation] CancellationToken cancel)
-    {
-        var columns = kind.Columns;
-        var order = kind.KeyColumns.Select(key => columns[key].Name).ToList();
-        var select = $"SELECT t.resource, {string.Join(", ", columns.Select(column => $"t.{column.Name}"))}, t.version, t.payload FROM {kind.Table} t WHERE {search.Where}";
-        var orderBy = $" ORDER BY {string.Join(", ", order.Select(name => $"t.{name}"))} LIMIT {PieceRows.ToString(CultureInfo.InvariantCulture)}";
+        var kind = search.Kind;
         ColumnValue[]? last = null;
         while (true)
         {
-            var after = last is null ? "" : $" AND ({string.Join(", ", order.Select(name => $"t.{name}"))}) > ({string.Join(", ", order.Select((_, i) => $"@k{i}"))})";
-            var rows = await Query(select + after + orderBy, person, last ?? [], reader => Read(reader, kind), cancel);
+            var rows = await Query(last is null ? search.First : search.Next, person, last ?? [], reader => Read(reader, kind), cancel);
             foreach (var (resource, row) in rows)
             {
                 yield return (resource == 0 ? ResourceRef.Geography : _resource, row);
@@ -212,6 +190,8 @@ public sealed class SubjectRecords
             last = [.. kind.KeyColumns.Select(key => rows[^1].Row.Values[key])];
         }
     }
+
+    private static (int Place, long Count) Numbered(DbDataReader reader) => (reader.GetInt32(0), Convert.ToInt64(reader.GetValue(1), CultureInfo.InvariantCulture));
 
     private static (long Resource, StoredRow Row) Read(DbDataReader reader, RecordKind kind)
     {
@@ -234,15 +214,17 @@ public sealed class SubjectRecords
         _unit.Engine.Query(
             async (connection, cancel) =>
             {
-                using var command = connection.CreateCommand();
+                // The connections of the embedded engine stay, and with them what was prepared.
+                using var own = _unit.Engine.IsShared ? connection.CreateCommand() : null;
 #pragma warning disable CA2100 // Names of the catalogue, nothing that anybody sent.
-                command.CommandText = sql;
+                own?.CommandText = sql;
 #pragma warning restore CA2100
-                command.Add("@resource", _resource.Number);
-                command.Add("@person", person.Value);
+                var command = own ?? KeptCommands.Of(connection, sql);
+                command.Set("@resource", _resource.Number);
+                command.Set("@person", person.Value);
                 for (var i = 0; i < after.Length; i++)
                 {
-                    command.Add($"@k{i}", after[i].Type switch { ColumnType.Integer => after[i].Number, ColumnType.Text => after[i].Text!, _ => after[i].Bytes! });
+                    command.Set($"@k{i}", after[i].Type switch { ColumnType.Integer => after[i].Number, ColumnType.Text => after[i].Text!, _ => after[i].Bytes! });
                 }
 
                 var found = new List<T>();
@@ -255,8 +237,6 @@ public sealed class SubjectRecords
                 return found;
             },
             cancel);
-
-    private readonly record struct Search(SubjectFiling Filing, string Where);
 }
 
 /// <summary>Why a record is among what is kept about a person.</summary>

@@ -200,6 +200,15 @@ public abstract class SubjectRequestsTests(StoreFixture fixture) : IAsyncLifetim
         Assert.Equal(2, (await Home.Store.Get<ChatParticipant>([_thread, _ada], Cancel))!.Version);
     }
 
+    [Fact]
+    public async Task A_correction_passes_over_what_lies_in_a_thread_that_is_being_removed()
+    {
+        var kind = Unit.Administration!.Catalogue.Find("chat.participant")!;
+        await Commit(b => b.Lock(_thread, ChatProblems.NoThread).Delete<ChatThread>([_thread]));
+        Assert.NotNull(await Home.Store.Get<ChatParticipant>([_thread, _ada], Cancel));
+        Assert.Equal(0, await Home.Subjects.Rectify(_ada, kind, "DisplayName", JsonValue.Create("Ada"), Cancel));
+    }
+
     private async Task<SubjectRequest> ThroughCrashes(SubjectRequest request, string[] steps, Func<SubjectRequest, bool> isThere)
     {
         foreach (var step in steps)
