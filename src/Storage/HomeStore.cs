@@ -81,6 +81,17 @@ public sealed class HomeStore
         return await _engine.Get(kind, Resource.Number, key, cancel) is { } row ? await _sealer.Open(kind, row, Resource, cancel) : null;
     }
 
+    /// <summary>Reads records by their keys, at once and in no order; those that are not there, or do not open any more, are left out.</summary>
+    /// <param name="keys">The keys, 1,000 at most.</param>
+    /// <param name="cancel">Gives up.</param>
+    public async ValueTask<List<T>> Get<T>(IReadOnlyList<ColumnValue[]> keys, CancellationToken cancel)
+        where T : class
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(keys.Count, RangeQuery<T>.TakeMax, nameof(keys));
+        var kind = _catalogue.Of<T>();
+        return keys.Count == 0 ? [] : await _sealer.Open(kind, await _engine.Get(kind, Resource.Number, keys, cancel), Resource, cancel);
+    }
+
     /// <summary>Records whose key begins so, in the order of the key; without a beginning, all of the resource.</summary>
     public RangeQuery<T> Range<T>(params ColumnValue[] prefix)
         where T : class =>

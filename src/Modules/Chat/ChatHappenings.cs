@@ -30,7 +30,30 @@ public sealed class ChatHappenings
     /// <param name="cancel">Gives up.</param>
     /// <returns>What happened, in order; nothing when nobody is to be told, when it is not there any more, or when a later entry will tell it.</returns>
     /// <exception cref="StoreUnavailableException">The store does not answer; ask again.</exception>
-    public async ValueTask<IReadOnlyList<ChatHappening>> Of(Home home, FeedEntry entry, Func<SubjectRef, bool> isAsked, CancellationToken cancel)
+    public ValueTask<IReadOnlyList<ChatHappening>> Of(Home home, FeedEntry entry, Func<SubjectRef, bool> isAsked, CancellationToken cancel) => Of(home, entry, isAsked, null, cancel);
+
+    /// <summary>What entries of one resource mean, each as if it were asked about alone; what they are about is read at once.</summary>
+    /// <param name="home">The home of the entries' resource.</param>
+    /// <param name="entries">The entries, in their order, 1,000 at most.</param>
+    /// <param name="isAsked">Whether someone is to be told; who is not asked for is left out of audiences.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <returns>What each means, in their order.</returns>
+    /// <exception cref="StoreUnavailableException">The store does not answer; ask again.</exception>
+    public async ValueTask<IReadOnlyList<IReadOnlyList<ChatHappening>>> Of(Home home, IReadOnlyList<FeedEntry> entries, Func<SubjectRef, bool> isAsked, CancellationToken cancel)
+    {
+        var written = entries.Where(entry => entry.Kind.ClrType == typeof(ChatMessage) && entry.Change != Change.Deleted).Select(entry => (ColumnValue[])[.. entry.Key]).ToList();
+        var messages = (await home.Store.Get<ChatMessage>(written, cancel)).ToDictionary(message => (message.Thread.Value, message.Id));
+        var meanings = new IReadOnlyList<ChatHappening>[entries.Count];
+        for (var i = 0; i < meanings.Length; i++)
+        {
+            meanings[i] = await Of(home, entries[i], isAsked, messages, cancel);
+        }
+
+        return meanings;
+    }
+
+    private async ValueTask<IReadOnlyList<ChatHappening>> Of(
+        Home home, FeedEntry entry, Func<SubjectRef, bool> isAsked, Dictionary<(long Thread, long Id), ChatMessage>? read, CancellationToken cancel)
     {
         // Of another node's change a follower of the feed tells the caches, and may do so later than the reader asks here.
         Drop(home.Geography, entry);
@@ -48,7 +71,7 @@ public sealed class ChatHappenings
         return entry.Kind.ClrType switch
         {
             var kind when kind == typeof(ChatThread) => await OfThread(scene, thread, entry, cancel),
-            var kind when kind == typeof(ChatMessage) => await OfMessage(scene, thread, entry, cancel),
+            var kind when kind == typeof(ChatMessage) => await OfMessage(scene, thread, entry, read, cancel),
             _ => await OfReceipt(scene, thread, entry, cancel),
         };
     }
@@ -133,9 +156,13 @@ public sealed class ChatHappenings
             : [];
     }
 
-    private async ValueTask<IReadOnlyList<ChatHappening>> OfMessage(Scene scene, ChatThread thread, FeedEntry entry, CancellationToken cancel)
+    private async ValueTask<IReadOnlyList<ChatHappening>> OfMessage(
+        Scene scene, ChatThread thread, FeedEntry entry, Dictionary<(long Thread, long Id), ChatMessage>? read, CancellationToken cancel)
     {
-        if (await scene.Home.Store.Get<ChatMessage>([thread.Key, entry.Key[1].Number], cancel) is not { ErasedOn: null } message)
+        var found = read is null
+            ? await scene.Home.Store.Get<ChatMessage>([thread.Key, entry.Key[1].Number], cancel)
+            : read.GetValueOrDefault((thread.Key.Value, entry.Key[1].Number));
+        if (found is not { ErasedOn: null } message)
         {
             return [];
         }
@@ -332,13 +359,17 @@ public sealed class ChatHappenings
         public async ValueTask<IReadOnlyList<ChatPerson>> People(IReadOnlyList<SubjectRef> people, CancellationToken cancel)
         {
             var ids = await Home.Resolve(Identifier.CommunicationUser, people, cancel);
-            return
-            [
-                .. from person in people
-                   where ids.ContainsKey(person)
-                   let member = Members.FirstOrDefault(member => member.Person == person)
-                   select new ChatPerson(ids[person], member?.DisplayName) { Subject = person, ShareHistoryTime = member?.ShareHistoryTime, Metadata = member?.Metadata },
-            ];
+            var found = new List<ChatPerson>(people.Count);
+            foreach (var person in people)
+            {
+                if (ids.TryGetValue(person, out var id))
+                {
+                    var member = Members.FirstOrDefault(member => member.Person == person);
+                    found.Add(new ChatPerson(id, member?.DisplayName) { Subject = person, ShareHistoryTime = member?.ShareHistoryTime, Metadata = member?.Metadata });
+                }
+            }
+
+            return found;
         }
     }
 }

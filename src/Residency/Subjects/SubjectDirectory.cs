@@ -71,20 +71,26 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
         ResourceRef resource, string purpose, IEnumerable<SubjectRef> subjects, CancellationToken cancel)
     {
         var resolved = new Dictionary<SubjectRef, string>();
-        var (missing, isCurrent) = (new List<SubjectRef>(), ring.IsCurrent());
-        foreach (var subject in subjects.Where(subject => !subject.IsNone).Distinct())
+        var isCurrent = ring.IsCurrent();
+        HashSet<SubjectRef>? missing = null;
+        foreach (var subject in subjects)
         {
+            if (subject.IsNone)
+            {
+                continue;
+            }
+
             if (isCurrent && _identifiers.TryGet((subject, resource.Number, purpose), out var known))
             {
-                resolved.Add(subject, known);
+                resolved[subject] = known;
             }
             else
             {
-                missing.Add(subject);
+                (missing ??= []).Add(subject);
             }
         }
 
-        if (missing.Count == 0)
+        if (missing is null)
         {
             return resolved;
         }

@@ -25,6 +25,9 @@ internal interface IStoreEngine : IBlobRows, IAsyncDisposable
     /// <summary>Reads one row.</summary>
     ValueTask<StoredRow?> Get(RecordKind kind, long resource, ColumnValue[] key, CancellationToken cancel);
 
+    /// <summary>Reads rows by their keys, in no order; those that are not there are left out.</summary>
+    ValueTask<List<StoredRow>> Get(RecordKind kind, long resource, IReadOnlyList<ColumnValue[]> keys, CancellationToken cancel);
+
     /// <summary>Reads rows in the order of the key.</summary>
     ValueTask<List<StoredRow>> Range(RangePlan plan, CancellationToken cancel);
 

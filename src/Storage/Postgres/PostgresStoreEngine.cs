@@ -104,6 +104,21 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             },
             cancel);
 
+    public ValueTask<List<StoredRow>> Get(RecordKind kind, long resource, IReadOnlyList<ColumnValue[]> keys, CancellationToken cancel) =>
+        _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var command = new NpgsqlCommand(_tables[kind].GetMany, connection);
+                for (var i = 0; i < kind.KeyColumns.Count; i++)
+                {
+                    command.Parameters.Add(PostgresParameters.Column(keys, i, kind.Columns[kind.KeyColumns[i]]));
+                }
+
+                command.Parameters.Add(PostgresParameters.Array([.. Enumerable.Repeat(resource, keys.Count)]));
+                return await PostgresRows.All(command, kind, cancel);
+            },
+            cancel);
+
     public ValueTask<List<StoredRow>> Range(RangePlan plan, CancellationToken cancel)
     {
         var (kind, table) = (plan.Kind, _tables[plan.Kind]);

@@ -45,6 +45,7 @@ internal sealed class PostgresTable
         Delete = $"WITH gone AS (DELETE FROM {table} WHERE {here} RETURNING 1) SELECT 1 / count(*) FROM gone";
         Select = $"SELECT resource, {all}, version, payload FROM {table}";
         Get = $"{Select} WHERE {here}";
+        GetMany = $"SELECT t.resource, {string.Concat(_names.Select(name => $"t.{name}, "))}t.version, t.payload FROM {Given(kind.KeyColumns, "w")} JOIN {table} t ON {match} AND t.resource = w.resource";
     }
 
     public RecordKind Kind { get; }
@@ -93,6 +94,9 @@ internal sealed class PostgresTable
     public string Select { get; }
 
     public string Get { get; }
+
+    /// <summary>Reads rows whose keys are given column by column.</summary>
+    public string GetMany { get; }
 
     public static string Quote(string name) => $"\"{name}\"";
 

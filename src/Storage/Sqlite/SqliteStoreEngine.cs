@@ -105,6 +105,27 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             (Table: _tables[kind], key, resource),
             cancel);
 
+    public ValueTask<List<StoredRow>> Get(RecordKind kind, long resource, IReadOnlyList<ColumnValue[]> keys, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, ask) =>
+            {
+                var rows = new List<StoredRow>(ask.keys.Count);
+                foreach (var key in ask.keys)
+                {
+                    var statement = BindKey(session.Prepare(ask.Table.Get), key, ask.resource);
+                    if (statement.Step())
+                    {
+                        rows.Add(ReadRow(statement, ask.Table.Kind));
+                    }
+
+                    statement.Reset();
+                }
+
+                return rows;
+            },
+            (Table: _tables[kind], keys, resource),
+            cancel);
+
     public ValueTask<List<StoredRow>> Range(RangePlan plan, CancellationToken cancel) =>
         _readers.Read(static (session, ask) => ReadRange(session, ask.Table, ask.plan), (Table: _tables[plan.Kind], plan), cancel);
 
