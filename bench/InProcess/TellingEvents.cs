@@ -5,6 +5,7 @@ using Domicile.Modules.Chat;
 using Domicile.Modules.Events;
 using Domicile.Modules.Http.Outbound;
 using Domicile.Residency;
+using Domicile.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -29,8 +30,8 @@ internal static class TellingEvents
         Machine.PrintHead("Telling events", options.Arguments);
         var (rounds, events) = (options.Number("rounds", 5), options.Number("events", 10_000));
         await using var target = await Target.Start();
-        var (bare, told) = (new List<double>(), new List<double>());
-        var table = new Table("round", "bare client, events/s", "Domicile, events/s", "ratio");
+        var (bare, told) = (new List<(double Rate, double Cost)>(), new List<(double Rate, double Cost)>());
+        var table = new Table("round", "bare client, events/s", "Domicile, events/s", "ratio", "bare client, CPU µs/event", "Domicile, CPU µs/event", "ratio");
         for (var round = 0; round <= rounds; round++)
         {
             var domicile = await Tell(target, events);
@@ -41,17 +42,22 @@ internal static class TellingEvents
             {
                 bare.Add(by);
                 told.Add(domicile);
-                table.Add(round, by.Of(0), domicile.Of(0), (domicile / by).Of(2));
+                Add(round, by, domicile);
             }
         }
 
-        table.Add("median", bare.Median().Of(0), told.Median().Of(0), (told.Median() / bare.Median()).Of(2));
+        Add("median", Median(bare), Median(told));
         table.Print();
+        await PrintStages(target, events);
+
+        void Add(object name, (double Rate, double Cost) by, (double Rate, double Cost) domicile) => table.Add(
+            name, by.Rate.Of(0), domicile.Rate.Of(0), (domicile.Rate / by.Rate).Of(2), by.Cost.Of(1), domicile.Cost.Of(1), (by.Cost / domicile.Cost).Of(2));
     }
 
-    private static async Task<double> Tell(Target target, int events)
+    private static (double Rate, double Cost) Median(List<(double Rate, double Cost)> all) => (all.Select(one => one.Rate).ToList().Median(), all.Select(one => one.Cost).ToList().Median());
+
+    private static async Task<(EventSubscription Subscription, List<Ref<ChatThread>> Threads)> Prepare(Place place, Target target)
     {
-        await using var place = await Place.Open();
         var (person, _, _) = await place.Person();
         var threads = new List<Ref<ChatThread>>();
         for (var i = 0; i < Threads; i++)
@@ -77,19 +83,136 @@ internal static class TellingEvents
         };
         await place.Unit.Own.Store.Commit(b => b.Insert(new EventSubscriber { ResourceId = place.Home.ResourceId }), CancellationToken.None);
         await place.Home.Store.Commit(b => b.Insert(subscription), CancellationToken.None);
-        await Parallel.ForEachAsync(Enumerable.Range(0, events), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, _) => await place.Send(threads[i % Threads], person, Text));
+        return (subscription, threads);
+    }
 
+    private static async Task Write(Place place, List<Ref<ChatThread>> threads, int events)
+    {
+        var thread = await place.Home.Store.Get<ChatThread>([threads[0]], CancellationToken.None);
+        await Parallel.ForEachAsync(Enumerable.Range(0, events), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, _) => await place.Send(threads[i % Threads], thread!.CreatedBy, Text));
+    }
+
+    private static async Task<(double Rate, double Cost)> Tell(Target target, int events)
+    {
+        await using var place = await Place.Open();
+        var (_, threads) = await Prepare(place, target);
+        await Write(place, threads, events);
         using var client = new OutboundClient(new OutboundRules { AllowsLoopback = true });
         await using var dispatch = new EventDispatch(new ChatHappenings(new ChatStore()), client, TimeProvider.System);
         dispatch.Prepare([place.Unit.Own]);
         target.Expect(events);
-        var watch = Stopwatch.StartNew();
+        var spent = Spent.Begin();
         dispatch.Start();
         await target.Reached;
-        return events / watch.Elapsed.TotalSeconds;
+        return spent.On(events);
     }
 
-    private static async Task<double> Post(Target target, int events)
+    /// <summary>What each stage computes for one event, one after the other and alone.</summary>
+    private static async Task PrintStages(Target target, int events)
+    {
+        await using var place = await Place.Open();
+        var (subscription, threads) = await Prepare(place, target);
+        await Write(place, threads, events);
+        var (store, chat) = (place.Home.Store, new ChatHappenings(new ChatStore()));
+        var envelope = new EventEnvelope(chat);
+        using var client = new OutboundClient(new OutboundRules { AllowsLoopback = true });
+        RecordKind[] kinds = [.. place.Unit.Own.Administration!.Catalogue.Kinds.Where(kind => kind.ClrType == typeof(ChatMessage))];
+        var table = new Table("stage", "CPU µs/event", "bytes/event");
+        for (var round = 0; round < 3; round++)
+        {
+            var entries = new List<FeedEntry>();
+            var happenings = new List<ChatHappening>();
+            var contents = new List<EventContent>();
+            var people = new List<EventPeople>();
+            var bodies = new List<ReadOnlyMemory<byte>>();
+            var at = new FeedPosition((await store.Feed.End(CancellationToken.None)).Epoch, 0);
+            await Stage("reading the change feed", async () =>
+            {
+                while (await store.Feed.Read(at, kinds, CancellationToken.None) is var (some, through) && through != at)
+                {
+                    entries.AddRange(some);
+                    at = through;
+                }
+            });
+            entries.RemoveAll(entry => entry.Kind.ClrType != typeof(ChatMessage));
+            await Stage("reading and opening the messages", async () =>
+            {
+                foreach (var some in entries.Chunk(EventLimits.EntriesAtOnce))
+                {
+                    await store.Get<ChatMessage>([.. some.Select(entry => (ColumnValue[])[.. entry.Key])], CancellationToken.None);
+                }
+            });
+            await Stage("asking Chat, reading and opening included", async () =>
+            {
+                foreach (var some in entries.Chunk(EventLimits.EntriesAtOnce))
+                {
+                    happenings.AddRange((await chat.Of(place.Home, some, _ => true, CancellationToken.None)).SelectMany(each => each));
+                }
+            });
+            await Stage("making contents", () =>
+            {
+                foreach (var happening in happenings)
+                {
+                    var (matter, _) = ChatEvents.MatterOf(happening, 1)!.Value;
+                    contents.Add(new EventContent { At = happening.At, Id = Guid.NewGuid(), Chat = matter, Parts = [new EventPart(ChatEvents.TypesOf(matter.Kind).InThread, SubjectRef.None, SubjectRef.None)] });
+                }
+
+                return Task.CompletedTask;
+            });
+            await Stage("looking people up", async () =>
+            {
+                for (var i = 0; i < contents.Count; i++)
+                {
+                    people.Add(await envelope.People(place.Home, contents[i], happenings[i].By.Subject, contents[i].Parts, CancellationToken.None));
+                }
+            });
+            await Stage("writing bodies", () =>
+            {
+                for (var i = 0; i < contents.Count; i++)
+                {
+                    bodies.Add(EventEnvelope.Write(subscription, contents[i], contents[i].Parts[0], people[i]));
+                }
+
+                return Task.CompletedTask;
+            });
+            target.Expect(int.MaxValue);
+            var caller = new TargetCaller(subscription, client, TimeProvider.System);
+            await Stage("posting by the guarded client, the target included", () => Task.WhenAll(Enumerable.Range(0, AtOnce).Select(worker => Task.Run(async () =>
+            {
+                for (var i = worker; i < bodies.Count; i += AtOnce)
+                {
+                    await client.Send(new OutboundRequest(HttpMethod.Post, target.Url) { Body = bodies[i], ContentType = "application/json; charset=utf-8", Headers = EventHeaders.OfDelivery(subscription, 1) }, CancellationToken.None);
+                }
+            }))));
+            await Stage("the same with body, circuit and pace", () => Task.WhenAll(Enumerable.Range(0, AtOnce).Select(worker => Task.Run(async () =>
+            {
+                for (var i = worker; i < contents.Count; i += AtOnce)
+                {
+                    await caller.Attempt(contents[i], contents[i].Parts[0], people[i], 1, CancellationToken.None);
+                }
+            }))));
+            var plain = (Allocated: GC.GetTotalAllocatedBytes(), Spent: Spent.Begin());
+            await Post(target, events);
+            if (round == 2)
+            {
+                table.Add("posting by a bare client, the target included", plain.Spent.On(events).Cost.Of(1), (GC.GetTotalAllocatedBytes() - plain.Allocated) / events);
+            }
+
+            async Task Stage(string name, Func<Task> stage)
+            {
+                var (allocated, spent) = (GC.GetTotalAllocatedBytes(), Spent.Begin());
+                await stage();
+                if (round == 2)
+                {
+                    table.Add(name, spent.On(events).Cost.Of(1), (GC.GetTotalAllocatedBytes() - allocated) / events);
+                }
+            }
+        }
+
+        table.Print();
+    }
+
+    private static async Task<(double Rate, double Cost)> Post(Target target, int events)
     {
         // The bare client is what the measure is against.
 #pragma warning disable RS0030
@@ -97,7 +220,7 @@ internal static class TellingEvents
 #pragma warning restore RS0030
         var body = target.LastBody;
         target.Expect(events);
-        var watch = Stopwatch.StartNew();
+        var spent = Spent.Begin();
         await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(worker => Task.Run(async () =>
         {
             for (var i = worker; i < events; i += AtOnce)
@@ -109,7 +232,16 @@ internal static class TellingEvents
             }
         })));
         await target.Reached;
-        return events / watch.Elapsed.TotalSeconds;
+        return spent.On(events);
+    }
+
+    /// <summary>Time, and what the whole process computed, the target included.</summary>
+    private readonly record struct Spent(long Began, TimeSpan Computed)
+    {
+        public static Spent Begin() => new(Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
+
+        public (double Rate, double Cost) On(int events) =>
+            (events / Stopwatch.GetElapsedTime(Began).TotalSeconds, (Environment.CpuUsage.TotalTime - Computed).TotalMicroseconds / events);
     }
 
     /// <summary>A web server that takes what comes.</summary>

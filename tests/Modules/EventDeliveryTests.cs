@@ -112,6 +112,138 @@ public abstract class EventDeliveryTests(StoreFixture fixture) : IAsyncLifetime
         await Until(async () => await Waiting() == 0);
     }
 
+    [Fact]
+    public async Task What_goes_well_is_told_without_being_written_down()
+    {
+        await using var receiver = await EventReceiver.Start();
+        var subscription = await Subscribe(receiver);
+        await using (var dispatch = Dispatch())
+        {
+            var threads = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => Thread()));
+            await Task.WhenAll(threads.Select(async (thread, n) =>
+            {
+                for (var i = 0; i < 20; i++)
+                {
+                    await Say(_ada, thread, $"{n} {i}");
+                }
+            }));
+            await Until(() => receiver.Received.Count == 200);
+            foreach (var texts in Texts(receiver).GroupBy(text => text.Split(' ')[0]))
+            {
+                Assert.Equal(Enumerable.Range(0, 20).Select(i => $"{texts.Key} {i}"), texts);
+            }
+
+            await Until(async () => await Remembered() >= await LastMessage());
+        }
+
+        Assert.Empty(await Written());
+        Assert.Equal(200, (await fixture.Store.Get<EventTally>([subscription], Cancel))!.Delivered);
+    }
+
+    [Fact]
+    public async Task The_position_is_remembered_as_far_as_everything_was_told_or_written_down_and_no_further()
+    {
+        await using var receiver = await EventReceiver.Start();
+        await Subscribe(receiver);
+        var isOpen = new TaskCompletionSource();
+        receiver.Answer = async (delivered, _) =>
+        {
+            if (TextOf(delivered) == "held up")
+            {
+                await isOpen.Task;
+            }
+
+            return 200;
+        };
+        await using var dispatch = Dispatch();
+        var (one, other) = (await Thread(), await Thread());
+        await Say(_ada, other, "before");
+        await Until(() => Texts(receiver).Contains("before"));
+        await Until(async () => await Remembered() >= await LastMessage());
+        await Say(_ada, one, "held up");
+        var heldUp = await LastMessage();
+        await Say(_ada, one, "behind it");
+        await Say(_ada, other, "after");
+        await Until(() => Texts(receiver).Contains("after") && Texts(receiver).Contains("held up"), TimeSpan.FromMilliseconds(1));
+
+        // It is looked at several times meanwhile, and less than a second goes by.
+        for (var i = 0; i < 20; i++)
+        {
+            await Task.Delay(10, Cancel);
+            fixture.Clock.Turn(TimeSpan.FromMilliseconds(20));
+            Assert.True(await Remembered() < heldUp || await Waiting() > 0, "The position was remembered beyond something that is neither told nor written down.");
+        }
+
+        // Then it is written down, and what comes behind it; the position goes on, and the answer still counts.
+        await Until(async () => await Waiting() == 2, TimeSpan.FromMilliseconds(50));
+        await Until(async () => await Remembered() >= await LastMessage(), TimeSpan.FromMilliseconds(50));
+        isOpen.SetResult();
+        await Until(async () => await Waiting() == 0, TimeSpan.FromMilliseconds(50));
+        Assert.Equal(["before", "held up", "after", "behind it"], Texts(receiver));
+    }
+
+    [Fact]
+    public async Task A_person_who_is_erased_while_something_of_them_is_in_memory_is_told_of_no_more()
+    {
+        await using var receiver = await EventReceiver.Start();
+        await Subscribe(receiver);
+        var isOpen = new TaskCompletionSource();
+        receiver.Answer = async (_, _) =>
+        {
+            await isOpen.Task;
+            return 200;
+        };
+        await using var dispatch = Dispatch();
+        var thread = await Thread();
+        await Say(_bo, thread, "first");
+        await Say(_ada, thread, "of whoever goes");
+        await Say(_bo, thread, "last");
+        await Until(() => receiver.Received.Count == 1, TimeSpan.FromMilliseconds(1));
+        Assert.Null(await Home.EraseSubject(_ada, _ => { }, Cancel));
+        isOpen.SetResult();
+        await Until(() => receiver.Received.Count >= 2);
+        await Until(async () => await Waiting() == 0);
+        Assert.Equal(["first", "last"], Texts(receiver));
+    }
+
+    [Fact]
+    public async Task Whoever_cannot_keep_up_is_told_from_records_in_order_and_holds_up_nobody()
+    {
+        await using var slow = await EventReceiver.Start();
+        await using var good = await EventReceiver.Start();
+        await Subscribe(slow, "slow");
+        await Subscribe(good, "good");
+        var isOpen = new TaskCompletionSource();
+        slow.Answer = async (_, _) =>
+        {
+            await isOpen.Task;
+            return 200;
+        };
+        await using var dispatch = Dispatch();
+        var threads = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Thread()));
+        const int Each = (EventLimits.InMemoryPerTarget / 20) + 25;
+        await Task.WhenAll(threads.Select(async (thread, n) =>
+        {
+            for (var i = 0; i < Each; i++)
+            {
+                await Say(_ada, thread, $"{n} {i}");
+            }
+        }));
+        await Until(() => good.Received.Count == 20 * Each);
+        await Until(async () => await Waiting("slow") == 20 * Each);
+        isOpen.SetResult();
+        await Until(() => Texts(slow).Distinct().Count() == 20 * Each);
+        foreach (var receiver in (EventReceiver[])[good, slow])
+        {
+            foreach (var texts in Texts(receiver).Distinct().GroupBy(text => text.Split(' ')[0]))
+            {
+                Assert.Equal(Enumerable.Range(0, Each).Select(i => $"{texts.Key} {i}"), texts);
+            }
+        }
+
+        await Until(async () => await Waiting() == 0);
+    }
+
     [Theory]
     [InlineData("hangs")]
     [InlineData("nobody")]
@@ -133,9 +265,9 @@ public abstract class EventDeliveryTests(StoreFixture fixture) : IAsyncLifetime
             }
         }));
 
-        // The clock stands still meanwhile: nothing that waits for the dead one is waited for.
+        // Nothing that waits for the dead one is waited for; when it has not been told within a second it is written down, sealed.
         await Until(() => good.Received.Count == 100);
-        Assert.Equal(100, await Waiting("dead"));
+        await Until(async () => await Waiting("dead") == 100);
         dead.Dispose();
         await using var back = await EventReceiver.Start(dead.Port);
         await Until(() => Texts(back).Distinct().Count() == 100, TimeSpan.FromSeconds(5));
@@ -435,6 +567,29 @@ public abstract class EventDeliveryTests(StoreFixture fixture) : IAsyncLifetime
         }
 
         return sum;
+    }
+
+    /// <summary>The position that is remembered.</summary>
+    private async Task<long> Remembered() => await fixture.Store.Feed.Recall("events", Cancel) is { } position ? position.Number : 0;
+
+    /// <summary>The place in the feed of the last message.</summary>
+    private async Task<long> LastMessage() => (await Entries<ChatMessage>())[^1].Position;
+
+    /// <summary>Every record of something that waited, that was ever written.</summary>
+    private Task<List<FeedEntry>> Written() => Entries<EventDelivery>();
+
+    private async Task<List<FeedEntry>> Entries<T>()
+        where T : class
+    {
+        var at = new FeedPosition((await fixture.Store.Feed.End(Cancel)).Epoch, 0);
+        var found = new List<FeedEntry>();
+        while (await fixture.Store.Feed.Read(at, [fixture.Unit.Own.Administration!.Catalogue.Of<T>()], Cancel) is var (entries, through) && through != at)
+        {
+            found.AddRange(entries.Where(entry => entry.Kind.ClrType == typeof(T)));
+            at = through;
+        }
+
+        return found;
     }
 
     private async Task<List<DeadLetter>> Dead() => [.. (await fixture.Store.Range<DeadLetter>().Open(Cancel)).OrderBy(letter => letter.Number)];

@@ -14,27 +14,27 @@ internal static class ChatEvents
 {
     private const string Prefix = "Microsoft.Communication.";
 
-    private static readonly (ChatMatterKind Kind, string? PerUser, string? InThread, string When)[] Families =
-    [
-        (ChatMatterKind.MessageReceived, "ChatMessageReceived", "ChatMessageReceivedInThread", "a message arrived"),
-        (ChatMatterKind.MessageEdited, "ChatMessageEdited", "ChatMessageEditedInThread", "a message was edited"),
-        (ChatMatterKind.MessageDeleted, "ChatMessageDeleted", "ChatMessageDeletedInThread", "a message was deleted"),
-        (ChatMatterKind.Typing, null, "ChatTypingIndicatorReceivedInThread", "someone is typing"),
-        (ChatMatterKind.ThreadCreated, "ChatThreadCreatedWithUser", "ChatThreadCreated", "a thread was created"),
-        (ChatMatterKind.ThreadChanged, "ChatThreadPropertiesUpdatedPerUser", "ChatThreadPropertiesUpdated", "a thread's topic, metadata or retention policy changed"),
-        (ChatMatterKind.ThreadDeleted, "ChatThreadWithUserDeleted", "ChatThreadDeleted", "someone deleted a thread"),
-        (ChatMatterKind.ParticipantAdded, "ChatParticipantAddedToThreadWithUser", "ChatThreadParticipantAdded", "someone was added to a thread"),
-        (ChatMatterKind.ParticipantRemoved, "ChatParticipantRemovedFromThreadWithUser", "ChatThreadParticipantRemoved", "someone left a thread or was removed"),
-    ];
+    private static readonly Dictionary<ChatMatterKind, Family> Families = new()
+    {
+        [ChatMatterKind.MessageReceived] = new("ChatMessageReceived", "ChatMessageReceivedInThread", "a message arrived"),
+        [ChatMatterKind.MessageEdited] = new("ChatMessageEdited", "ChatMessageEditedInThread", "a message was edited"),
+        [ChatMatterKind.MessageDeleted] = new("ChatMessageDeleted", "ChatMessageDeletedInThread", "a message was deleted"),
+        [ChatMatterKind.Typing] = new(null, "ChatTypingIndicatorReceivedInThread", "someone is typing"),
+        [ChatMatterKind.ThreadCreated] = new("ChatThreadCreatedWithUser", "ChatThreadCreated", "a thread was created"),
+        [ChatMatterKind.ThreadChanged] = new("ChatThreadPropertiesUpdatedPerUser", "ChatThreadPropertiesUpdated", "a thread's topic, metadata or retention policy changed"),
+        [ChatMatterKind.ThreadDeleted] = new("ChatThreadWithUserDeleted", "ChatThreadDeleted", "someone deleted a thread"),
+        [ChatMatterKind.ParticipantAdded] = new("ChatParticipantAddedToThreadWithUser", "ChatThreadParticipantAdded", "someone was added to a thread"),
+        [ChatMatterKind.ParticipantRemoved] = new("ChatParticipantRemovedFromThreadWithUser", "ChatThreadParticipantRemoved", "someone left a thread or was removed"),
+    };
 
     /// <summary>Their types.</summary>
     public static IEnumerable<EventType> Types =>
     [
-        .. from family in Families
+        .. from family in Families.Values
            where family.PerUser is not null
-           select new EventType(Prefix + family.PerUser, $"For each member: {family.When}."),
+           select new EventType(family.PerUser!, $"For each member: {family.When}."),
         .. from family in Families
-           select new EventType(Prefix + family.InThread, $"For the thread: {family.When}.") { IsPassing = family.Kind == ChatMatterKind.Typing },
+           select new EventType(family.Value.InThread, $"For the thread: {family.Value.When}.") { IsPassing = family.Key == ChatMatterKind.Typing },
     ];
 
     /// <summary>What is kept of a happening while it waits, and what of it can be told; null for what is no event, such as that someone has read something.</summary>
@@ -79,17 +79,13 @@ internal static class ChatEvents
     }
 
     /// <summary>The types of a kind of happening: for each member, and for the thread.</summary>
-    public static (string? PerUser, string? InThread) TypesOf(ChatMatterKind kind)
-    {
-        var family = Families.First(family => family.Kind == kind);
-        return (family.PerUser is { } perUser ? Prefix + perUser : null, family.InThread is { } inThread ? Prefix + inThread : null);
-    }
+    public static (string? PerUser, string InThread) TypesOf(ChatMatterKind kind) => (Families[kind].PerUser, Families[kind].InThread);
 
     /// <summary>The subject of an event: ids, never names.</summary>
-    public static string SubjectOf(ChatMatter matter, EventPart part, string by, Func<SubjectRef, string?> idOf)
+    public static string SubjectOf(ChatMatter matter, EventPart part, EventPeople people)
     {
         var isInThread = part.Recipient.IsNone;
-        var about = idOf(part.About);
+        var (by, about) = (people.By, people.Find(part.About)?.RawId);
         var whose = matter.Kind switch
         {
             ChatMatterKind.MessageReceived or ChatMatterKind.MessageEdited or ChatMatterKind.MessageDeleted or ChatMatterKind.Typing => $"sender/{by}",
@@ -101,14 +97,14 @@ internal static class ChatEvents
             ChatMatterKind.ParticipantAdded => $"{(isInThread ? "participantadded" : "participantAdded")}/{about}",
             _ => $"{(isInThread ? "participantremoved" : "participantRemoved")}/{about}",
         };
-        return isInThread ? $"thread/{matter.ThreadId}/{whose}" : $"thread/{matter.ThreadId}/{whose}/recipient/{idOf(part.Recipient)}";
+        return isInThread ? $"thread/{matter.ThreadId}/{whose}" : $"thread/{matter.ThreadId}/{whose}/recipient/{people.Find(part.Recipient)?.RawId}";
     }
 
     /// <summary>Writes the data of an event.</summary>
-    public static void WriteData(Utf8JsonWriter writer, ChatMatter matter, EventPart part, Guid transaction, string by, Func<SubjectRef, ChatPerson?> find)
+    public static void WriteData(Utf8JsonWriter writer, ChatMatter matter, EventPart part, Guid transaction, EventPeople people)
     {
         writer.WriteStartObject();
-        if (find(part.Recipient) is { } recipient)
+        if (people.Find(part.Recipient) is { } recipient)
         {
             Identifier(writer, "recipientCommunicationIdentifier"u8, recipient.RawId);
         }
@@ -119,15 +115,15 @@ internal static class ChatEvents
         switch (matter.Kind)
         {
             case ChatMatterKind.MessageReceived or ChatMatterKind.MessageEdited or ChatMatterKind.MessageDeleted or ChatMatterKind.Typing:
-                OfMessage(writer, matter, by);
+                OfMessage(writer, matter, people.By);
                 break;
             default:
                 if (matter.CreatedOn is { } created)
                 {
-                    writer.WriteString("createTime"u8, Time(created));
+                    Time(writer, "createTime"u8, created);
                 }
 
-                OfThread(writer, matter, part, by, find);
+                OfThread(writer, matter, part, people);
                 break;
         }
 
@@ -154,7 +150,7 @@ internal static class ChatEvents
         writer.WriteString("messageId"u8, (isTyping ? matter.Version : matter.MessageId).ToString(CultureInfo.InvariantCulture));
         Identifier(writer, "senderCommunicationIdentifier"u8, by);
         writer.WriteString("senderDisplayName"u8, matter.SenderDisplayName ?? "");
-        writer.WriteString("composeTime"u8, Time(DateTimeOffset.FromUnixTimeMilliseconds(isTyping ? matter.Version : matter.MessageId)));
+        Time(writer, "composeTime"u8, DateTimeOffset.FromUnixTimeMilliseconds(isTyping ? matter.Version : matter.MessageId));
         writer.WriteString("type"u8, isTyping ? "Control/Typing" : matter.IsHtml ? "RichText/Html" : "Text");
         if (matter.Content is { } content)
         {
@@ -162,27 +158,27 @@ internal static class ChatEvents
             Pairs(writer, "metadata"u8, matter.Metadata);
         }
 
-        var at = Time(DateTimeOffset.FromUnixTimeMilliseconds(matter.Version));
+        var at = DateTimeOffset.FromUnixTimeMilliseconds(matter.Version);
         if (matter.Kind == ChatMatterKind.MessageEdited)
         {
-            writer.WriteString("editTime"u8, at);
+            Time(writer, "editTime"u8, at);
         }
         else if (matter.Kind == ChatMatterKind.MessageDeleted)
         {
-            writer.WriteString("deleteTime"u8, at);
+            Time(writer, "deleteTime"u8, at);
         }
     }
 
-    private static void OfThread(Utf8JsonWriter writer, ChatMatter matter, EventPart part, string by, Func<SubjectRef, ChatPerson?> find)
+    private static void OfThread(Utf8JsonWriter writer, ChatMatter matter, EventPart part, EventPeople people)
     {
-        var at = Time(DateTimeOffset.FromUnixTimeMilliseconds(matter.Version));
+        var (at, by) = (DateTimeOffset.FromUnixTimeMilliseconds(matter.Version), people.By);
         switch (matter.Kind)
         {
             case ChatMatterKind.ThreadCreated:
                 Identifier(writer, "createdByCommunicationIdentifier"u8, by);
                 Properties(writer, matter);
                 writer.WriteStartArray("participants"u8);
-                foreach (var person in (matter.Members ?? []).Select(find).OfType<ChatPerson>())
+                foreach (var person in (matter.Members ?? []).Select(people.Find).OfType<ChatPerson>())
                 {
                     Participant(writer, person);
                 }
@@ -191,18 +187,18 @@ internal static class ChatEvents
                 break;
             case ChatMatterKind.ThreadChanged:
                 Identifier(writer, "editedByCommunicationIdentifier"u8, by);
-                writer.WriteString("editTime"u8, at);
+                Time(writer, "editTime"u8, at);
                 Properties(writer, matter);
                 break;
             case ChatMatterKind.ThreadDeleted:
                 Identifier(writer, "deletedByCommunicationIdentifier"u8, by);
-                writer.WriteString("deleteTime"u8, at);
+                Time(writer, "deleteTime"u8, at);
                 break;
             default:
                 var isAdded = matter.Kind == ChatMatterKind.ParticipantAdded;
-                writer.WriteString("time"u8, at);
+                Time(writer, "time"u8, at);
                 Identifier(writer, isAdded ? "addedByCommunicationIdentifier"u8 : "removedByCommunicationIdentifier"u8, by);
-                if (find(part.About) is { } about)
+                if (people.Find(part.About) is { } about)
                 {
                     writer.WritePropertyName(isAdded ? "participantAdded"u8 : "participantRemoved"u8);
                     Participant(writer, about);
@@ -244,13 +240,31 @@ internal static class ChatEvents
     private static void Pairs(Utf8JsonWriter writer, ReadOnlySpan<byte> name, IReadOnlyDictionary<string, string>? pairs)
     {
         writer.WriteStartObject(name);
-        foreach (var (key, value) in pairs ?? new Dictionary<string, string>())
+        if (pairs is not null)
         {
-            writer.WriteString(key, value);
+            foreach (var (key, value) in pairs)
+            {
+                writer.WriteString(key, value);
+            }
         }
 
         writer.WriteEndObject();
     }
 
-    internal static string Time(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+    /// <summary>Writes an instant, in milliseconds of UTC.</summary>
+    internal static void Time(Utf8JsonWriter writer, ReadOnlySpan<byte> name, DateTimeOffset at)
+    {
+        Span<byte> text = stackalloc byte[24];
+        at.UtcDateTime.TryFormat(text, out var length, "yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+        writer.WriteString(name, text[..length]);
+    }
+
+    private sealed class Family(string? perUser, string inThread, string when)
+    {
+        public string? PerUser { get; } = perUser is null ? null : Prefix + perUser;
+
+        public string InThread { get; } = Prefix + inThread;
+
+        public string When => when;
+    }
 }

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace Domicile.Modules.Events;
 
 /// <summary>The subscriptions of one scale unit, as whoever leads it knows them.</summary>
-internal sealed class EventBook(Home own, EventEnvelope envelope, OutboundClient client, TimeProvider clock, int waitingMax, ILogger log) : IAsyncDisposable
+internal sealed class EventBook(Home own, EventEnvelope envelope, EventWindow window, OutboundClient client, TimeProvider clock, int waitingMax, ILogger log)
 {
     private readonly ConcurrentDictionary<long, Page> _pages = new();
 
@@ -68,13 +68,15 @@ internal sealed class EventBook(Home own, EventEnvelope envelope, OutboundClient
             }
             else
             {
-                await target.DisposeAsync();
+                // What it has in memory, the next one of the subscription finds as records.
+                await target.Stop(writesDown: true);
+                target.Dispose();
             }
         }
 
         foreach (var subscription in subscriptions.Where(subscription => subscription.State == SubscriptionState.Active && targets.All(target => target.Subscription.Key != subscription.Key)))
         {
-            var target = new EventTarget(page.Home, subscription, envelope, client, clock, waitingMax, log);
+            var target = new EventTarget(page.Home, subscription, envelope, window, client, clock, waitingMax, log);
             await target.Start(cancel);
             targets.Add(target);
         }
@@ -91,12 +93,23 @@ internal sealed class EventBook(Home own, EventEnvelope envelope, OutboundClient
     /// <summary>The resources that have subscriptions.</summary>
     public IReadOnlyList<Home> Homes => [.. _pages.Values.Select(page => page.Home)];
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    /// <summary>Writes down whatever is in memory, and waits until that is done.</summary>
+    public Task WriteDown() => Task.WhenAll(Targets.Select(target => target.WriteDown()));
+
+    /// <summary>Stops telling.</summary>
+    /// <param name="writesDown">Whether what is in memory is written down.</param>
+    public async Task Stop(bool writesDown)
     {
-        await Task.WhenAll(_pages.Values.SelectMany(page => page.Targets).Select(target => target.DisposeAsync().AsTask()));
+        await Task.WhenAll(Targets.Select(target => target.Stop(writesDown)));
+        foreach (var target in Targets)
+        {
+            target.Dispose();
+        }
+
         _pages.Clear();
     }
+
+    private IEnumerable<EventTarget> Targets => _pages.Values.SelectMany(page => page.Targets);
 
     private sealed record Page(Home Home, IReadOnlyList<EventTarget> Targets);
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Domicile.Modules.Events;
 
 /// <summary>
-/// Has the events of each scale unit told by one node at a time, under a lease. A node that loses it stops; the next goes on from what is written down. What both do in between is told
+/// Has the events of each scale unit told by one node at a time, under a lease. A node that loses it stops; the next goes on from what is written down and remembered. What both do in between is told
 /// twice, and never lost.
 /// </summary>
 internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient client, TimeProvider clock, ILogger<EventDispatch>? log = null, IFailedDeliveries? failed = null) : IAsyncDisposable
@@ -87,20 +87,28 @@ internal sealed partial class EventDispatch(ChatHappenings chat, OutboundClient 
     {
         using var leading = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var keeping = Task.Run(() => Keep(unit, leading), CancellationToken.None);
-        await using var book = new EventBook(unit, _envelope, client, clock, WaitingMax, _log);
+        var window = new EventWindow();
+        var book = new EventBook(unit, _envelope, window, client, clock, WaitingMax, _log);
+        var intake = new EventIntake(unit, book, chat, _envelope, window, clock, _log);
+        var isLost = false;
         try
         {
             await book.Load(leading.Token);
             Volatile.Write(ref led.Value, book);
-            await new EventIntake(unit, book, chat, _envelope, clock, _log).Run(wake, leading.Token);
+            await intake.Run(wake, leading.Token);
         }
         catch (OperationCanceledException) when (leading.IsCancellationRequested && !cancel.IsCancellationRequested)
         {
+            isLost = true;
             LogLost(unit.Geography.Name);
         }
         finally
         {
             Volatile.Write(ref led.Value, null);
+
+            // Another node that has the lease by now reads again what was not told, and must find nothing that is written down behind its back.
+            await book.Stop(writesDown: !isLost);
+            await intake.End(remembers: !isLost);
             await leading.CancelAsync();
             await keeping;
         }

@@ -16,6 +16,12 @@ internal sealed class EventEnvelope(ChatHappenings chat)
 {
     private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? t_bytes;
+
+    [ThreadStatic]
+    private static Utf8JsonWriter? t_writer;
+
     /// <summary>Hears of what was given up.</summary>
     public IFailedDeliveries? Failed { get; init; }
 
@@ -32,20 +38,30 @@ internal sealed class EventEnvelope(ChatHappenings chat)
             return EventPeople.None;
         }
 
-        var mentioned = new HashSet<SubjectRef>(matter.Members ?? []) { by };
+        // Names matter where people are shown by name, which is where they come and go.
+        var isNamed = matter.Kind is ChatMatterKind.ThreadCreated or ChatMatterKind.ParticipantAdded or ChatMatterKind.ParticipantRemoved;
+        var mentioned = isNamed && matter.Members is { } members ? new List<SubjectRef>(members) { by } : [by];
         foreach (var part in parts)
         {
-            mentioned.Add(part.Recipient);
-            mentioned.Add(part.About);
+            Mention(part.Recipient);
+            Mention(part.About);
         }
 
-        mentioned.Remove(SubjectRef.None);
+        var people = new Dictionary<SubjectRef, ChatPerson>(mentioned.Count);
+        foreach (var person in await chat.PeopleOf(home, isNamed ? matter.Thread : 0, mentioned, cancel))
+        {
+            people[person.Subject] = person;
+        }
 
-        // Names matter where people are shown by name, which is where they come and go.
-        var thread = matter.Kind is ChatMatterKind.ThreadCreated or ChatMatterKind.ParticipantAdded or ChatMatterKind.ParticipantRemoved ? matter.Thread : 0;
-        var found = await chat.PeopleOf(home, thread, [.. mentioned], cancel);
-        var people = found.ToDictionary(person => person.Subject);
         return new EventPeople(people, people.TryGetValue(by, out var who) ? who.RawId : CommunicationIdentifier.ErasedIdOf(home.ResourceId));
+
+        void Mention(SubjectRef person)
+        {
+            if (!person.IsNone)
+            {
+                mentioned.Add(person);
+            }
+        }
     }
 
     /// <summary>Whether an event can still be told: whom it is for, and whom it is about, were not erased.</summary>
@@ -53,7 +69,7 @@ internal sealed class EventEnvelope(ChatHappenings chat)
 
     /// <summary>The subject of an event.</summary>
     public static string SubjectOf(EventContent content, EventPart part, EventPeople people) =>
-        content.Chat is { } matter ? ChatEvents.SubjectOf(matter, part, people.By, who => people.Find(who)?.RawId) : content.Subject ?? "";
+        content.Chat is { } matter ? ChatEvents.SubjectOf(matter, part, people) : content.Subject ?? "";
 
     /// <summary>The id of an event: the same whenever it is told.</summary>
     public static Guid IdOf(EventContent content, EventPart part)
@@ -73,72 +89,78 @@ internal sealed class EventEnvelope(ChatHappenings chat)
     }
 
     /// <summary>Writes an event in the schema of a subscription.</summary>
-    public static ReadOnlyMemory<byte> Write(EventSubscription subscription, EventContent content, EventPart part, EventPeople people)
-    {
-        var id = IdOf(content, part);
-        return Write(subscription.Schema, subscription.Topic, part.Type, id, SubjectOf(content, part, people), content.At, writer =>
-        {
-            if (content.Chat is { } matter)
+    public static byte[] Write(EventSubscription subscription, EventContent content, EventPart part, EventPeople people) =>
+        Write(
+            subscription.Schema, subscription.Topic, part.Type, IdOf(content, part), SubjectOf(content, part, people), content.At, (content, part, people),
+            static (writer, told) =>
             {
-                ChatEvents.WriteData(writer, matter, part, content.Id, people.By, people.Find);
-            }
-            else
-            {
-                writer.WriteRawValue(content.Data ?? "{}", skipInputValidation: true);
-            }
-        });
-    }
+                if (told.content.Chat is { } matter)
+                {
+                    ChatEvents.WriteData(writer, matter, told.part, told.content.Id, told.people);
+                }
+                else
+                {
+                    writer.WriteRawValue(told.content.Data ?? "{}", skipInputValidation: true);
+                }
+            });
 
     /// <summary>Writes an event of any data.</summary>
-    public static ReadOnlyMemory<byte> Write(EventSchema schema, string topic, string type, Guid id, string subject, DateTimeOffset at, Action<Utf8JsonWriter> data)
+    public static byte[] Write<T>(EventSchema schema, string topic, string type, Guid id, string subject, DateTimeOffset at, T told, Action<Utf8JsonWriter, T> data)
     {
-        var bytes = new ArrayBufferWriter<byte>(1_024);
-        using (var writer = new Utf8JsonWriter(bytes, Writing))
+        // A rare large event does not keep its buffer for the life of the thread.
+        if (t_bytes is null || t_bytes.Capacity > 256 * 1024)
         {
-            if (schema == EventSchema.EventGrid)
-            {
-                // WIRE.md §2.12: an array, and every member of the envelope a text.
-                writer.WriteStartArray();
-                writer.WriteStartObject();
-                writer.WriteString("id"u8, id);
-                writer.WriteString("topic"u8, topic);
-                writer.WriteString("subject"u8, subject);
-                writer.WriteString("eventType"u8, type);
-                writer.WriteString("eventTime"u8, ChatEvents.Time(at));
-                writer.WriteString("dataVersion"u8, "1.0");
-                writer.WriteString("metadataVersion"u8, "1");
-                writer.WritePropertyName("data"u8);
-                data(writer);
-                writer.WriteEndObject();
-                writer.WriteEndArray();
-            }
-            else
-            {
-                writer.WriteStartObject();
-                writer.WriteString("id"u8, id);
-                writer.WriteString("source"u8, topic);
-                writer.WriteString("subject"u8, subject);
-                writer.WriteString("type"u8, type);
-                writer.WriteString("time"u8, ChatEvents.Time(at));
-                writer.WriteString("specversion"u8, "1.0");
-                writer.WriteString("datacontenttype"u8, "application/json");
-                writer.WritePropertyName("data"u8);
-                data(writer);
-                writer.WriteEndObject();
-            }
+            t_bytes = new ArrayBufferWriter<byte>(4_096);
+            t_writer = new Utf8JsonWriter(t_bytes, Writing);
         }
 
-        return bytes.WrittenMemory;
+        var (bytes, writer) = (t_bytes, t_writer!);
+        bytes.ResetWrittenCount();
+        writer.Reset(bytes);
+        if (schema == EventSchema.EventGrid)
+        {
+            // WIRE.md §2.12: an array, and every member of the envelope a text.
+            writer.WriteStartArray();
+            writer.WriteStartObject();
+            writer.WriteString("id"u8, id);
+            writer.WriteString("topic"u8, topic);
+            writer.WriteString("subject"u8, subject);
+            writer.WriteString("eventType"u8, type);
+            ChatEvents.Time(writer, "eventTime"u8, at);
+            writer.WriteString("dataVersion"u8, "1.0"u8);
+            writer.WriteString("metadataVersion"u8, "1"u8);
+            writer.WritePropertyName("data"u8);
+            data(writer, told);
+            writer.WriteEndObject();
+            writer.WriteEndArray();
+        }
+        else
+        {
+            writer.WriteStartObject();
+            writer.WriteString("id"u8, id);
+            writer.WriteString("source"u8, topic);
+            writer.WriteString("subject"u8, subject);
+            writer.WriteString("type"u8, type);
+            ChatEvents.Time(writer, "time"u8, at);
+            writer.WriteString("specversion"u8, "1.0"u8);
+            writer.WriteString("datacontenttype"u8, "application/json"u8);
+            writer.WritePropertyName("data"u8);
+            data(writer, told);
+            writer.WriteEndObject();
+        }
+
+        writer.Flush();
+        return bytes.WrittenSpan.ToArray();
     }
 }
 
 /// <summary>People whom an event mentions.</summary>
 /// <param name="All">Those who are there, by handle.</param>
 /// <param name="By">The id of who did it.</param>
-internal sealed record EventPeople(IReadOnlyDictionary<SubjectRef, ChatPerson> All, string By)
+internal sealed record EventPeople(Dictionary<SubjectRef, ChatPerson> All, string By)
 {
     /// <summary>An event that mentions nobody.</summary>
-    public static EventPeople None { get; } = new(new Dictionary<SubjectRef, ChatPerson>(), "");
+    public static EventPeople None { get; } = new([], "");
 
     /// <summary>Someone; null for nobody, or who was erased.</summary>
     public ChatPerson? Find(SubjectRef person) => All.GetValueOrDefault(person);

@@ -8,10 +8,10 @@ using Microsoft.Extensions.Logging;
 namespace Domicile.Modules.Events;
 
 /// <summary>
-/// Follows the change feed of one scale unit from where it was remembered, and writes down for each subscription what it is to be told. What is written twice after a crash is
-/// refused as being there already, or told once more, under the same id.
+/// Follows the change feed of one scale unit from where it was remembered, and hands to each subscription what it is to be told. The position is remembered as far as everything was told
+/// or written down; what was told beyond it is told once more after a crash, under the same id, and what was written down beyond it is there already.
 /// </summary>
-internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenings chat, EventEnvelope envelope, TimeProvider clock, ILogger log)
+internal sealed partial class EventIntake
 {
     private const string Reader = "events";
 
@@ -22,24 +22,46 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
     private const int RememberEvery = 5_000;
 
     private static readonly TimeSpan RememberAtLeast = TimeSpan.FromHours(1);
+    private static readonly TimeSpan RememberAtMost = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan History = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan BeyondLife = TimeSpan.FromDays(1);
-    private readonly RecordKind[] _first = [own.Administration!.Catalogue.Of<EventSubscriber>()];
-    private readonly RecordKind[] _kinds =
-    [
-        .. own.Administration!.Catalogue.Kinds.Where(kind =>
-            kind.ClrType == typeof(EventSubscriber) || kind.ClrType == typeof(EventSubscription) || kind.ClrType == typeof(EventNotice)
-            || kind.ClrType == typeof(ChatThread) || kind.ClrType == typeof(ChatParticipant) || kind.ClrType == typeof(ChatMessage) || kind.ClrType == typeof(ChatThreadDeletion)),
-    ];
+    private readonly Home _own;
+    private readonly EventBook _book;
+    private readonly ChatHappenings _chat;
+    private readonly EventEnvelope _envelope;
+    private readonly EventWindow _window;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _log;
+    private readonly RecordKind[] _first;
+    private readonly RecordKind[] _kinds;
+    private readonly Piecework<(Home Home, Ref<EventNotice> Notice, EventWindow.Entry Entry)> _told;
+    private (FeedPosition Position, DateTimeOffset On) _remembered;
+    private FeedPosition _at;
+    private bool _hasNews;
+    private CancellationToken _cancel;
 
-    private Feed Feed => own.Store.Feed;
+    public EventIntake(Home own, EventBook book, ChatHappenings chat, EventEnvelope envelope, EventWindow window, TimeProvider clock, ILogger log)
+    {
+        (_own, _book, _chat, _envelope, _window, _clock, _log) = (own, book, chat, envelope, window, clock, log);
+        var kinds = own.Administration!.Catalogue;
+        _first = [kinds.Of<EventSubscriber>()];
+        _kinds = [_first[0], kinds.Of<EventSubscription>(), kinds.Of<EventNotice>(), kinds.Of<ChatThread>(), kinds.Of<ChatParticipant>(), kinds.Of<ChatMessage>(), kinds.Of<ChatThreadDeletion>()];
+        _told = new(Remove);
+    }
+
+    private Feed Feed => _own.Store.Feed;
+
+    /// <summary>The place in the feed of the entry from which a record was made.</summary>
+    public static long PositionOf(long number) => number >> OrdinalBits;
 
     /// <summary>Goes on until it is stopped.</summary>
     public async Task Run(WakeUp wake, CancellationToken cancel)
     {
-        var at = await Begin(cancel);
-        var remembered = (Position: at, On: clock.GetUtcNow());
+        _cancel = cancel;
+        _at = await Begin(cancel);
+        _window.Read = _at.Number;
+        _remembered = (_at, _clock.GetUtcNow());
         using var listening = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var typing = Task.Run(() => Listen(listening.Token), CancellationToken.None);
         try
@@ -48,10 +70,10 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
             {
                 cancel.ThrowIfCancellationRequested();
                 var next = wake.Next();
-                var isIdle = book.IsEmpty;
-                if (await Feed.Read(at, isIdle ? _first : _kinds, cancel) is not var (entries, through))
+                var isIdle = _book.IsEmpty;
+                if (await Feed.Read(_at, isIdle ? _first : _kinds, cancel) is not var (entries, through))
                 {
-                    at = await Resync(cancel);
+                    await Resync(cancel);
                     continue;
                 }
 
@@ -59,31 +81,45 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
                 {
                     // From the first subscription on everything counts: what comes after it is read again.
                     entries = [entries[0]];
-                    through = at with { Number = entries[0].Position };
+                    through = _at with { Number = entries[0].Position };
                 }
 
-                await Take(entries, at.Epoch, cancel);
-                if (through != at)
+                _hasNews |= entries.Count > 0;
+                await Take(entries, cancel);
+                _window.Read = through.Number;
+                var isMore = through != _at;
+                _at = through;
+                await Remember(cancel);
+                if (!isMore)
                 {
-                    // While nobody is told anything, nothing is written. Then also when nothing was to be told: a position that is too old would be taken for a gap.
-                    var now = clock.GetUtcNow();
-                    if (entries.Count > 0 || (!isIdle && (through.Number - remembered.Position.Number >= RememberEvery || now - remembered.On >= RememberAtLeast)))
-                    {
-                        await Feed.Remember(Reader, through, cancel);
-                        remembered = (through, now);
-                    }
-
-                    at = through;
-                    continue;
+                    await next.WaitAsync(_hasNews ? RememberAtMost : LookAgain, _clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 }
-
-                await next.WaitAsync(LookAgain, clock, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
         finally
         {
             await listening.CancelAsync();
             await typing;
+        }
+    }
+
+    /// <summary>Ends, when nothing is told any more.</summary>
+    /// <param name="remembers">Whether it is remembered how far everything was told; else another node does.</param>
+    public async Task End(bool remembers)
+    {
+        await _told.Ended;
+        if (!remembers || !_hasNews || _window.Through is var through && through <= _remembered.Position.Number)
+        {
+            return;
+        }
+
+        try
+        {
+            await Feed.Remember(Reader, _at with { Number = through }, CancellationToken.None);
+        }
+        catch (StoreUnavailableException)
+        {
+            // Told once more, then.
         }
     }
 
@@ -96,30 +132,63 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
 
         // Subscriptions that are there already were made before a position could be remembered: what each is told begins with itself.
         var end = await Feed.End(cancel);
-        if (book.IsEmpty)
+        if (_book.IsEmpty)
         {
             // One that was made while the end was looked for would be missed otherwise.
-            await book.Load(cancel);
+            await _book.Load(cancel);
         }
 
-        return book.IsEmpty ? end : end with { Number = 0 };
+        return _book.IsEmpty ? end : end with { Number = 0 };
+    }
+
+    /// <summary>
+    /// Writes down how far everything was told, soon after it was. While nobody is told anything, nothing is written; then also when nothing was to be told, because a position that is
+    /// too old would be taken for a gap.
+    /// </summary>
+    private async Task Remember(CancellationToken cancel)
+    {
+        var now = _clock.GetUtcNow();
+        var (through, since) = (_window.Through, now - _remembered.On);
+        var ahead = through - _remembered.Position.Number;
+        var isDue = _hasNews ? since >= RememberAtMost || since < TimeSpan.Zero : !_book.IsEmpty && (ahead >= RememberEvery || since >= RememberAtLeast);
+        if (ahead <= 0 || !isDue)
+        {
+            return;
+        }
+
+        try
+        {
+            await Feed.Remember(Reader, _at with { Number = through }, cancel);
+            _hasNews &= through != _at.Number || through != _window.Read;
+        }
+        catch (StoreUnavailableException)
+        {
+            LogNotRemembered(_own.Geography.Name);
+        }
+
+        _remembered = (_at with { Number = through }, now);
     }
 
     /// <summary>Entries were missed. What was published is there as a record; what happened in chat meanwhile is not told.</summary>
-    private async Task<FeedPosition> Resync(CancellationToken cancel)
+    private async Task Resync(CancellationToken cancel)
     {
+        // Positions of another history mean nothing in this one: nothing of the old one may be open.
+        await _book.WriteDown();
+        await _told.Ended;
         var end = await Feed.End(cancel);
-        chat.Forget();
-        await book.Load(cancel);
-        LogMissed(own.Geography.Name);
-        foreach (var home in book.Homes)
+        _chat.Forget();
+        await _book.Load(cancel);
+        LogMissed(_own.Geography.Name);
+        (_at, _window.Read, _hasNews) = (end, end.Number, true);
+        var number = end.Number << OrdinalBits;
+        foreach (var home in _book.Homes)
         {
             ColumnValue? after = null;
             while (await home.Store.Range<EventNotice>().After(after).Open(cancel) is { Count: > 0 } notices)
             {
                 foreach (var notice in notices)
                 {
-                    await Take(home, notice, end.Number, cancel);
+                    await Take(home, notice, end.Number, number++, cancel);
                 }
 
                 after = notices[^1].Key;
@@ -127,43 +196,38 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
         }
 
         await Feed.Remember(Reader, end, cancel);
-        return end;
+        _remembered = (end, _clock.GetUtcNow());
     }
 
-    private async Task Take(IReadOnlyList<FeedEntry> entries, long epoch, CancellationToken cancel)
+    private async Task Take(IReadOnlyList<FeedEntry> entries, CancellationToken cancel)
     {
-        var pending = new List<(EventTarget Target, EventDelivery Delivery)>();
+        var said = new List<FeedEntry>();
         Home? of = null;
         foreach (var entry in entries)
         {
             var type = entry.Kind.ClrType;
+            var home = type == typeof(EventSubscriber) ? null : _book.HomeOf(entry.Resource);
+            if (said.Count > 0 && (home != of || said.Count == EventLimits.EntriesAtOnce || type == typeof(EventSubscription) || type == typeof(EventNotice)))
+            {
+                await Take(of!, said, cancel);
+                said.Clear();
+            }
+
+            of = home;
             if (type == typeof(EventSubscriber))
             {
                 if (entry.Change == Change.Inserted)
                 {
-                    await book.Add(GuidOf(entry.Key[0]), cancel);
+                    await _book.Add(GuidOf(entry.Key[0]), cancel);
                 }
-
-                continue;
             }
-
-            if (book.HomeOf(entry.Resource) is not { } home)
+            else if (home is null)
             {
                 continue;
             }
-
-            if (of is not null && of != home)
+            else if (type == typeof(EventSubscription))
             {
-                await Commit(of, pending, cancel);
-                pending.Clear();
-            }
-
-            of = home;
-            if (type == typeof(EventSubscription))
-            {
-                await Commit(home, pending, cancel);
-                pending.Clear();
-                await book.Read(entry.Resource, cancel);
+                await _book.Read(entry.Resource, cancel);
                 if (entry.Change == Change.Deleted)
                 {
                     await RemoveDeadLetters(home, nameof(DeadLetter.Subscription), entry.Key[0], cancel);
@@ -173,48 +237,56 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
             {
                 if (entry.Change == Change.Inserted && await home.Store.Get<EventNotice>([entry.Key[0]], cancel) is { } notice)
                 {
-                    await Commit(home, pending, cancel);
-                    pending.Clear();
-                    await Take(home, notice, entry.Position, cancel);
+                    await Take(home, notice, entry.Position, entry.Position << OrdinalBits, cancel);
                 }
             }
             else
             {
-                if (type == typeof(ChatThread) && entry.Change == Change.Deleted)
-                {
-                    await RemoveDeadLetters(home, nameof(DeadLetter.Lane), entry.Key[0], cancel);
-                }
+                said.Add(entry);
+            }
+        }
 
-                pending.AddRange(await OfChat(home, entry, epoch, cancel));
-                if (pending.Count >= EventLimits.Piece)
+        if (said.Count > 0)
+        {
+            await Take(of!, said, cancel);
+        }
+    }
+
+    /// <summary>Hands on what happened in the chat of a resource.</summary>
+    private async Task Take(Home home, List<FeedEntry> entries, CancellationToken cancel)
+    {
+        var targets = _book.TargetsOf(home.Resource.Number);
+        foreach (var entry in entries.Where(entry => entry.Kind.ClrType == typeof(ChatThread) && entry.Change == Change.Deleted))
+        {
+            await RemoveDeadLetters(home, nameof(DeadLetter.Lane), entry.Key[0], cancel);
+        }
+
+        if (targets.Count > 0)
+        {
+            var meanings = await _chat.Of(home, entries, static _ => true, cancel);
+            for (var i = 0; i < entries.Count; i++)
+            {
+                var entry = entries[i];
+                IReadOnlyList<ChatHappening> happenings = entry.Kind.ClrType != typeof(ChatThreadDeletion) ? meanings[i]
+                    : entry.Change == Change.Inserted && await ChatHappenings.OfDeletion(home, entry, cancel) is { } deletion ? [deletion] : [];
+                if (happenings.Count > 0)
                 {
-                    await Commit(home, pending, cancel);
-                    pending.Clear();
+                    await Take(home, targets, entry, happenings, cancel);
                 }
             }
         }
 
-        if (of is not null)
-        {
-            await Commit(of, pending, cancel);
-        }
+        _window.Read = entries[^1].Position;
+        await Remember(cancel);
     }
 
-    private async Task<List<(EventTarget, EventDelivery)>> OfChat(Home home, FeedEntry entry, long epoch, CancellationToken cancel)
+    private async ValueTask Take(Home home, IReadOnlyList<EventTarget> targets, FeedEntry entry, IReadOnlyList<ChatHappening> happenings, CancellationToken cancel)
     {
-        var made = new List<(EventTarget, EventDelivery)>();
-        var targets = book.TargetsOf(entry.Resource);
-        if (targets.Count == 0)
-        {
-            return made;
-        }
-
-        IReadOnlyList<ChatHappening> happenings = entry.Kind.ClrType == typeof(ChatThreadDeletion)
-            ? entry.Change == Change.Inserted && await ChatHappenings.OfDeletion(home, entry, cancel) is { } deletion ? [deletion] : []
-            : await chat.Of(home, entry, _ => true, cancel);
-        foreach (var (ordinal, happening) in happenings.Index())
+        var open = await Open(entry.Position, null, cancel);
+        for (var ordinal = 0; ordinal < happenings.Count; ordinal++)
         {
             // To whoever comes into a thread it is new; that it was created is told once. What was moved in is history, which nobody is told of.
+            var happening = happenings[ordinal];
             if ((happening is ChatHappening.ThreadCreated && entry.Kind.ClrType != typeof(ChatThread)) || entry.At - happening.At > History)
             {
                 continue;
@@ -226,19 +298,37 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
                 continue;
             }
 
-            var content = new EventContent { At = happening.At, Id = IdOf(home, epoch, entry.Position, ordinal), Parts = [], Chat = matter };
-            foreach (var target in targets.Where(target => entry.At >= target.Subscription.CreatedOn))
+            var content = new EventContent { At = happening.At, Id = IdOf(home, _at.Epoch, entry.Position, ordinal), Parts = [], Chat = matter };
+            foreach (var target in targets)
             {
+                if (entry.At < target.Subscription.CreatedOn)
+                {
+                    continue;
+                }
+
                 var parts = await PartsFor(home, target.Subscription, content, happening.By.Subject, about, happening.Audience, cancel);
-                foreach (var (piece, some) in parts.Chunk(EventLimits.PartsMax).Index())
+                for (var (from, piece) = (0, 0); from < parts.Count; from += EventLimits.PartsMax, piece++)
                 {
                     var number = (entry.Position << OrdinalBits) | (long)((ordinal << (OrdinalBits - 4)) + piece);
-                    made.Add((target, DeliveryOf(target, entry.Key[0].Number, number, happening.By.Subject, content with { Parts = some })));
+                    var some = parts.Count <= EventLimits.PartsMax ? parts : parts.GetRange(from, Math.Min(EventLimits.PartsMax, parts.Count - from));
+                    await target.Take(DeliveryOf(target, entry.Key[0].Number, number, happening.By.Subject, content with { Parts = some }), open, cancel);
                 }
             }
         }
 
-        return made;
+        open.Done();
+    }
+
+    /// <summary>An entry begins to be told, once there is room for it.</summary>
+    private async ValueTask<EventWindow.Entry> Open(long position, Action<EventWindow.Entry>? last, CancellationToken cancel)
+    {
+        while (_window.IsFull)
+        {
+            await Task.Delay(RememberAtMost, TimeProvider.System, cancel);
+            await Remember(cancel);
+        }
+
+        return _window.Begin(position, last);
     }
 
     /// <summary>The events that a subscription wants to be told of what happened.</summary>
@@ -251,7 +341,7 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
         {
             if (EventFilter.Wants(subscription, inThread))
             {
-                parts.Add(new EventPart(inThread!, SubjectRef.None, whom));
+                parts.Add(new EventPart(inThread, SubjectRef.None, whom));
             }
 
             if (EventFilter.Wants(subscription, perUser))
@@ -262,18 +352,18 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
 
         if (parts.Count > 0 && EventFilter.LooksAtSubjects(subscription))
         {
-            var people = await envelope.People(home, content, by, parts, cancel);
+            var people = await _envelope.People(home, content, by, parts, cancel);
             parts.RemoveAll(part => !EventFilter.WantsSubject(subscription, EventEnvelope.SubjectOf(content, part, people)));
         }
 
         return parts;
     }
 
-    /// <summary>Hands on what a module published, in the batch that takes it away.</summary>
-    private async Task Take(Home home, EventNotice notice, long position, CancellationToken cancel)
+    /// <summary>Hands on what a module published. It is taken away when everybody was told.</summary>
+    private async Task Take(Home home, EventNotice notice, long position, long number, CancellationToken cancel)
     {
-        var deliveries = new List<(EventTarget Target, EventDelivery Delivery)>();
-        foreach (var target in book.TargetsOf(home.Resource.Number))
+        var open = await Open(position, entry => _told.Add((home, notice.Key, entry)), cancel);
+        foreach (var target in _book.TargetsOf(home.Resource.Number))
         {
             var subscription = target.Subscription;
             var isWanted = notice.Only.Value != 0
@@ -281,40 +371,60 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
                 : notice.At >= subscription.CreatedOn && notice.Content.Parts.All(part => EventFilter.Wants(subscription, part.Type)) && EventFilter.WantsSubject(subscription, notice.Content.Subject ?? "");
             if (isWanted)
             {
-                deliveries.Add((target, DeliveryOf(target, notice.Lane, position << OrdinalBits, notice.Person, notice.Content)));
+                await target.Take(DeliveryOf(target, notice.Lane, number, notice.Person, notice.Content), open, cancel);
             }
         }
 
-        var accepted = Accepted(deliveries);
-        var outcome = await home.Store.Commit(
-            b =>
+        open.Done();
+        _window.Read = position;
+    }
+
+    /// <summary>Takes away what was published and told to everybody; until it has, it is told again after a crash.</summary>
+    private async Task<bool> Remove(IReadOnlyList<(Home Home, Ref<EventNotice> Notice, EventWindow.Entry Entry)> told)
+    {
+        foreach (var some in told.GroupBy(each => each.Home))
+        {
+            while (await TryCommit(some.Key, b =>
             {
-                b.Delete<EventNotice>([notice.Key], StorageProblems.Missing);
-                foreach (var (_, delivery) in accepted)
+                foreach (var (_, notice, _) in some)
                 {
-                    b.Insert(delivery);
+                    b.Delete<EventNotice>([notice]);
                 }
-            },
-            cancel);
-        if (outcome.Refused is null)
-        {
-            Offer(accepted);
+            }) == StorageProblems.Unavailable)
+            {
+                if (_cancel.IsCancellationRequested)
+                {
+                    return false;
+                }
+
+                await Task.Delay(LookAgain, _clock, _cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
-        else if (outcome.Refused == StorageProblems.Unavailable)
+
+        foreach (var (_, _, entry) in told)
         {
-            throw new StoreUnavailableException(outcome.Refused.Title);
+            entry.Close();
         }
-        else if (outcome.Refused != StorageProblems.Missing)
+
+        return true;
+    }
+
+    private async ValueTask<Problem?> TryCommit(Home home, Action<Batch> build)
+    {
+        try
         {
-            // Whom it is about was erased, or a subscription deleted at this moment: each for itself, then.
-            await CommitReserved(home, accepted, cancel);
-            await home.Store.Commit(b => b.Delete<EventNotice>([notice.Key]), cancel);
+            return (await home.Store.Commit(build, CancellationToken.None)).Refused;
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            LogFault(fault.GetType().Name, home.Geography.Name);
+            return StorageProblems.Unavailable;
         }
     }
 
     private EventDelivery DeliveryOf(EventTarget target, long lane, long number, SubjectRef by, EventContent content)
     {
-        var now = clock.GetUtcNow();
+        var now = _clock.GetUtcNow();
         return new EventDelivery
         {
             Subscription = target.Subscription.Key,
@@ -325,72 +435,6 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
             Content = content,
             QueuedOn = now,
         };
-    }
-
-    private static Task Commit(Home home, List<(EventTarget Target, EventDelivery Delivery)> pending, CancellationToken cancel) =>
-        CommitReserved(home, Accepted(pending), cancel);
-
-    private static async Task CommitReserved(Home home, List<(EventTarget Target, EventDelivery Delivery)> reserved, CancellationToken cancel)
-    {
-        foreach (var piece in reserved.Chunk(EventLimits.Piece))
-        {
-            var outcome = await home.Store.Commit(
-                b =>
-                {
-                    foreach (var (_, delivery) in piece)
-                    {
-                        b.Insert(delivery);
-                    }
-                },
-                cancel);
-            if (outcome.Refused is null)
-            {
-                Offer(piece);
-            }
-            else if (outcome.Refused == StorageProblems.Unavailable)
-            {
-                throw new StoreUnavailableException(outcome.Refused.Title);
-            }
-            else if (piece.Length > 1)
-            {
-                // One of them is there already, or of somebody who was erased, or for a subscription that is gone.
-                foreach (var one in piece)
-                {
-                    await CommitReserved(home, [one], cancel);
-                }
-            }
-            else
-            {
-                piece[0].Target.Release();
-            }
-        }
-    }
-
-    /// <summary>What there is room for; the rest is counted.</summary>
-    private static List<(EventTarget Target, EventDelivery Delivery)> Accepted(List<(EventTarget Target, EventDelivery Delivery)> deliveries)
-    {
-        var accepted = new List<(EventTarget, EventDelivery)>(deliveries.Count);
-        foreach (var (target, delivery) in deliveries)
-        {
-            if (target.TryReserve())
-            {
-                accepted.Add((target, delivery));
-            }
-            else
-            {
-                target.Drop(delivery.Content.Parts.Count);
-            }
-        }
-
-        return accepted;
-    }
-
-    private static void Offer(IEnumerable<(EventTarget Target, EventDelivery Delivery)> committed)
-    {
-        foreach (var (target, delivery) in committed)
-        {
-            target.Offer(delivery with { Version = 1 });
-        }
     }
 
     private static async Task RemoveDeadLetters(Home home, string member, ColumnValue value, CancellationToken cancel)
@@ -424,7 +468,7 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
     {
         try
         {
-            await foreach (var signal in own.Ephemeral.Listen(cancel))
+            await foreach (var signal in _own.Ephemeral.Listen(cancel))
             {
                 try
                 {
@@ -432,7 +476,7 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
                 }
                 catch (Exception fault) when (!cancel.IsCancellationRequested)
                 {
-                    LogFault(fault.GetType().Name, own.Geography.Name);
+                    LogFault(fault.GetType().Name, _own.Geography.Name);
                 }
             }
         }
@@ -445,20 +489,20 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
     private async ValueTask Hear(EphemeralSignal signal, CancellationToken cancel)
     {
         var (_, inThread) = ChatEvents.TypesOf(ChatMatterKind.Typing);
-        var targets = book.TargetsOf(signal.Resource).Where(target => EventFilter.Wants(target.Subscription, inThread)).ToList();
-        if (targets.Count == 0 || book.HomeOf(signal.Resource) is not { } home)
+        var targets = _book.TargetsOf(signal.Resource).Where(target => EventFilter.Wants(target.Subscription, inThread)).ToList();
+        if (targets.Count == 0 || _book.HomeOf(signal.Resource) is not { } home)
         {
             return;
         }
 
-        foreach (var happening in await chat.Of(home, signal, _ => true, cancel))
+        foreach (var happening in await _chat.Of(home, signal, _ => true, cancel))
         {
             if (happening is not ChatHappening.Typing || ChatEvents.MatterOf(happening, signal.Root) is not var (matter, _))
             {
                 continue;
             }
 
-            var content = new EventContent { At = happening.At, Id = RandomPieces.Uuid(), Parts = [new EventPart(inThread!, SubjectRef.None, SubjectRef.None)], Chat = matter };
+            var content = new EventContent { At = happening.At, Id = RandomPieces.Uuid(), Parts = [new EventPart(inThread, SubjectRef.None, SubjectRef.None)], Chat = matter };
             foreach (var target in targets)
             {
                 if (await PartsFor(home, target.Subscription, content with { Parts = [] }, happening.By.Subject, [], [], cancel) is { Count: > 0 } parts)
@@ -484,6 +528,9 @@ internal sealed partial class EventIntake(Home own, EventBook book, ChatHappenin
 
     [LoggerMessage(3711, LogLevel.Warning, "{Geography}: entries of the change feed were missed; what happened in chat meanwhile is not told to subscriptions")]
     private partial void LogMissed(string geography);
+
+    [LoggerMessage(3713, LogLevel.Warning, "{Geography}: how far events were told could not be remembered; it is tried again")]
+    private partial void LogNotRemembered(string geography);
 
     [LoggerMessage(3712, LogLevel.Warning, "{Geography}: a passing event could not be told ({Fault})")]
     private partial void LogFault(string fault, string geography);

@@ -30,6 +30,21 @@ internal static class EventLimits
     /// <summary>Bytes of the data that a module publishes.</summary>
     public const int DataMax = 64 * 1024;
 
+    /// <summary>Events of one target that are told from memory; beyond that they are written down.</summary>
+    public const int InMemoryPerTarget = 1_000;
+
+    /// <summary>Bytes that these take, about.</summary>
+    public const int BytesInMemoryPerTarget = 8 * 1024 * 1024;
+
+    /// <summary>Events of one target that are about to be written down; the reader of the feed waits for the store then.</summary>
+    public const int MovingMax = 2_000;
+
+    /// <summary>Entries of the feed that were read and are not all done with; the reader waits then.</summary>
+    public const int EntriesInFlight = 100_000;
+
+    /// <summary>Entries of the feed that Chat is asked about at once.</summary>
+    public const int EntriesAtOnce = 250;
+
     /// <summary>Requests to one target that are under way at once.</summary>
     public const int AtOnce = 16;
 
@@ -47,6 +62,12 @@ internal static class EventLimits
 
     /// <summary>Signals that are told to one target at once.</summary>
     public const int PassingAtOnce = 4;
+
+    /// <summary>How long something is in memory without being told before it is written down.</summary>
+    public static readonly TimeSpan InMemoryFor = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long the reader of the feed waits, at most, for a target that has as much in memory as it may. One that makes no room is behind, and not waited for again.</summary>
+    public static readonly TimeSpan RoomWithin = TimeSpan.FromMilliseconds(100);
 
     /// <summary>How long a target may take for one delivery (Event Grid: 30 s).</summary>
     public static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(30);

@@ -116,11 +116,11 @@ public enum SubscriptionState
 public sealed record EventHeader(string Name, string Value);
 
 /// <summary>
-/// Something that a module tells the resource's subscriptions, on its way from the batch that did it to what waits for each of them. It goes once it was handed on.
+/// Something that a module tells the resource's subscriptions, on its way from the batch that did it to them. It goes once each was told, or has it waiting.
 /// </summary>
 [Record(
     "events.notice", DataCategory.Content, Retention.FixedAge, AgeDays = 2, Erasure = ErasureRule.Delete, IsTransit = true,
-    Note = "There for moments: until it was handed on to what waits for each subscription.")]
+    Note = "There for moments: until each subscription was told, or has it waiting.")]
 internal sealed record EventNotice
 {
     /// <summary>The key.</summary>

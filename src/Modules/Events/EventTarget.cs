@@ -6,59 +6,63 @@ using Microsoft.Extensions.Logging;
 namespace Domicile.Modules.Events;
 
 /// <summary>
-/// Tells one subscription what waits for it: what belongs to one thread in its order, several threads at once. What fails waits, and its thread behind it; nobody else does. Runs
-/// on the node that leads; whatever it remembers is made again from the records.
+/// Tells one subscription what it is to be told: what belongs to one thread in its order, several threads at once. It is told from memory, and written down only when that does not go
+/// well: when an attempt fails or takes long, when the target is left alone, when more comes than it takes, when something of its thread is written down already. What fails waits, and
+/// its thread behind it; nobody else does. Runs on the node that leads; whatever it remembers is made again from the records and the feed.
 /// </summary>
-internal sealed partial class EventTarget : IAsyncDisposable
+internal sealed partial class EventTarget : IDisposable
 {
-    /// <summary>Records of one thread that are told before another thread has its turn.</summary>
+    /// <summary>Events of one thread that are told before another thread has its turn.</summary>
     private const int Turn = 16;
 
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookForLate = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan ReadAgain = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan AfterFault = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan TallyEvery = TimeSpan.FromSeconds(2);
     private readonly Home _home;
     private readonly EventEnvelope _envelope;
-    private readonly OutboundClient _client;
+    private readonly EventWindow _window;
     private readonly TimeProvider _clock;
     private readonly int _waitingMax;
     private readonly ILogger _log;
-    private readonly TargetCircuit _circuit;
-    private readonly Uri _address;
+    private readonly TargetCaller _caller;
+    private readonly EventRows _rows;
+    private readonly TallyKeeper _tally;
     private readonly DeadLetterDays _days;
     private readonly CancellationTokenSource _stopping = new();
     private readonly WakeUp _wake = new();
+    private readonly WakeUp _room = new();
     private readonly Lock _gate = new();
-    private readonly Dictionary<long, Lane> _lanes = [];
-    private readonly Queue<Lane> _ready = new();
-    private readonly PriorityQueue<Lane, DateTimeOffset> _later = new();
-    private readonly List<EventDelivery> _settled = [];
-    private readonly HashSet<Task> _turns = [];
+    private readonly Dictionary<long, EventLane> _lanes = [];
+    private readonly Queue<EventLane> _ready = new();
+    private readonly PriorityQueue<EventLane, DateTimeOffset> _later = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task _running = Task.CompletedTask;
     private long _waiting;
+    private long _inMemory;
+    private long _bytesInMemory;
     private long _dead;
     private int _loaded;
+    private int _working;
     private int _passing;
-    private bool _isSettling;
-    private Task _settling = Task.CompletedTask;
-    private Task _running = Task.CompletedTask;
-    private EventTally _untold;
-    private bool _hasUntold;
-    private DateTimeOffset _toldOn;
-    private DateTimeOffset _nextSlot;
+    private bool _isBehind;
 
-    public EventTarget(Home home, EventSubscription subscription, EventEnvelope envelope, OutboundClient client, TimeProvider clock, int waitingMax, ILogger log)
+    public EventTarget(Home home, EventSubscription subscription, EventEnvelope envelope, EventWindow window, OutboundClient client, TimeProvider clock, int waitingMax, ILogger log)
     {
-        (_home, Subscription, _envelope, _client, _clock, _waitingMax, _log) = (home, subscription, envelope, client, clock, waitingMax, log);
-        _circuit = new TargetCircuit(clock);
-        _address = new Uri(subscription.Target, UriKind.Absolute);
+        (_home, Subscription, _envelope, _window, _clock, _waitingMax, _log) = (home, subscription, envelope, window, clock, waitingMax, log);
+        Stopping = _stopping.Token;
+        _caller = new TargetCaller(subscription, client, clock);
+        _rows = new EventRows(home, clock, log, Moved, _wake.Signal, Stopping);
+        _tally = new TallyKeeper(home, subscription.Key, clock, log);
         _days = new DeadLetterDays(home, clock);
-        _untold = Nothing();
     }
 
     /// <summary>The subscription, as it was when this was made: another version has another target.</summary>
     public EventSubscription Subscription { get; }
 
-    private CancellationToken Stopping => _stopping.Token;
+    private CancellationToken Stopping { get; }
+
+    private bool HasRoom => _inMemory < EventLimits.InMemoryPerTarget && _bytesInMemory < EventLimits.BytesInMemoryPerTarget;
 
     /// <summary>Finds what waits, and begins.</summary>
     public async Task Start(CancellationToken cancel)
@@ -71,10 +75,10 @@ internal sealed partial class EventTarget : IAsyncDisposable
             {
                 foreach (var row in rows)
                 {
-                    var lane = new Lane(row.Lane) { HasMore = true, IsScheduled = true };
+                    var lane = new EventLane(row.Lane) { IsWritten = true, HasMore = true };
                     _lanes.Add(row.Lane, lane);
-                    _ready.Enqueue(lane);
                     _waiting += row.Waiting;
+                    Schedule(lane);
                 }
             }
 
@@ -84,114 +88,127 @@ internal sealed partial class EventTarget : IAsyncDisposable
         _running = Task.Run(Run, CancellationToken.None);
     }
 
-    /// <summary>Takes a place for what is about to be written down for it.</summary>
-    /// <returns>Whether there is one.</returns>
-    public bool TryReserve()
+    /// <summary>Takes something to tell. Entries come in the order of the feed.</summary>
+    /// <param name="delivery">What.</param>
+    /// <param name="entry">The entry, which is kept open until it was told, written down or given up.</param>
+    /// <param name="cancel">Gives up waiting for room.</param>
+    public async ValueTask Take(EventDelivery delivery, EventWindow.Entry entry, CancellationToken cancel)
     {
+        if (!Volatile.Read(ref _isBehind) && !HasRoom)
+        {
+            await WaitForRoom(cancel);
+        }
+
+        while (_rows.Moving >= EventLimits.MovingMax)
+        {
+            await Task.Delay(ReadAgain, TimeProvider.System, cancel);
+        }
+
         lock (_gate)
         {
             if (_waiting >= _waitingMax)
             {
-                return false;
+                _tally.Dropped(delivery.Content.Parts.Count);
+                return;
             }
 
+            entry.Add();
             _waiting++;
-            return true;
-        }
-    }
-
-    /// <summary>Gives the place back: nothing was written down.</summary>
-    public void Release()
-    {
-        lock (_gate)
-        {
-            _waiting--;
-        }
-    }
-
-    /// <summary>Takes what was written down for it, in the place that was taken for it.</summary>
-    public void Offer(EventDelivery delivery)
-    {
-        lock (_gate)
-        {
+            var telling = new Telling(delivery, entry);
             if (!_lanes.TryGetValue(delivery.Lane, out var lane))
             {
-                _lanes.Add(delivery.Lane, lane = new Lane(delivery.Lane) { Through = delivery.Number - 1 });
+                _lanes.Add(delivery.Lane, lane = new EventLane(delivery.Lane));
             }
 
-            lane.Offers++;
-            if (!lane.HasMore && lane.Loaded.Count < EventLimits.LoadedPerLane && _loaded < EventLimits.LoadedPerTarget)
+            var isFull = !HasRoom;
+            Enter(telling);
+            if (lane.IsWritten)
             {
-                lane.Loaded.Enqueue(delivery);
-                lane.Through = delivery.Number;
-                _loaded++;
+                Move(lane, telling);
+                return;
+            }
+
+            lane.Add(telling);
+            if (_isBehind || isFull || IsLeftAlone())
+            {
+                WriteDown(lane);
             }
             else
             {
-                lane.HasMore = true;
-            }
-
-            if (!lane.IsScheduled)
-            {
-                lane.IsScheduled = true;
-                _ready.Enqueue(lane);
+                Schedule(lane);
             }
         }
-
-        _wake.Signal();
     }
-
-    /// <summary>There was no room for something.</summary>
-    public void Drop(int events) => Count(tally => tally with { Dropped = tally.Dropped + events });
 
     /// <summary>Tells what is nowhere at rest: once, now, or not at all.</summary>
     public void TellPassing(EventContent content, SubjectRef by)
     {
-        if (Interlocked.Increment(ref _passing) > EventLimits.PassingAtOnce)
+        lock (_gate)
         {
-            Interlocked.Decrement(ref _passing);
-            return;
-        }
+            if (_passing >= EventLimits.PassingAtOnce || Stopping.IsCancellationRequested)
+            {
+                return;
+            }
 
-        Track(async () =>
-        {
-            try
+            _passing++;
+            Work(async () =>
             {
-                var people = await _envelope.People(_home, content, by, content.Parts, Stopping);
-                foreach (var part in content.Parts.Where(part => EventEnvelope.CanBeTold(part, people)))
+                try
                 {
-                    await Attempt(content, part, people, 1);
+                    var people = await _envelope.People(_home, content, by, content.Parts, Stopping);
+                    foreach (var part in content.Parts.Where(part => EventEnvelope.CanBeTold(part, people)))
+                    {
+                        await Attempt(content, part, people, 1);
+                    }
                 }
-            }
-            finally
-            {
-                Interlocked.Decrement(ref _passing);
-            }
-        });
+                finally
+                {
+                    lock (_gate)
+                    {
+                        _passing--;
+                    }
+                }
+            });
+        }
     }
 
-    /// <summary>Stops: what is under way is given up, and told again by whoever leads next.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Writes down everything that is in memory, and waits until that is done.</summary>
+    public Task WriteDown()
+    {
+        lock (_gate)
+        {
+            foreach (var lane in _lanes.Values)
+            {
+                WriteDown(lane);
+            }
+        }
+
+        return _rows.Ended();
+    }
+
+    /// <summary>Stops. What is under way is given up, and told again.</summary>
+    /// <param name="writesDown">Whether what is in memory is written down; else it is told by whoever reads its entries next.</param>
+    public async Task Stop(bool writesDown)
     {
         await _stopping.CancelAsync();
         await _running;
-        Task[] turns;
         lock (_gate)
         {
-            turns = [.. _turns];
+            if (_working == 0)
+            {
+                _ended.TrySetResult();
+            }
         }
 
-        await Task.WhenAll(turns).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        Task settling;
-        lock (_gate)
-        {
-            settling = _settling;
-        }
-
-        await settling;
-        _stopping.Dispose();
+        await _ended.Task;
+        await (writesDown ? WriteDown() : _rows.Ended());
+        await _tally.Tell(isLast: true);
     }
 
+    /// <inheritdoc/>
+    public void Dispose() => _stopping.Dispose();
+
+    /// <summary>Looks after what time brings: lanes whose turn comes again, what is too long in memory, counts.</summary>
     private async Task Run()
     {
         while (!Stopping.IsCancellationRequested)
@@ -212,78 +229,271 @@ internal sealed partial class EventTarget : IAsyncDisposable
                     pause = due - now;
                 }
 
-                while (_turns.Count < EventLimits.AtOnce && _settled.Count < EventLimits.UnsettledMax && now >= _circuit.OpenUntil && _ready.TryDequeue(out var lane))
+                if (_caller.LeftAloneUntil - now is var alone && alone > TimeSpan.Zero && alone < pause)
                 {
-                    Track(() => TakeTurn(lane));
+                    pause = alone;
+                }
+
+                if (_inMemory > 0)
+                {
+                    WriteDownLate(now);
+                    pause = pause < LookForLate ? pause : LookForLate;
+                }
+
+                for (var i = Math.Min(_ready.Count, EventLimits.AtOnce); i > 0; i--)
+                {
+                    Hire();
                 }
             }
 
-            await TellTally(now, isLast: false);
+            await _tally.Tell(isLast: false);
             await next.WaitAsync(pause, _clock, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-
-        await TellTally(_clock.GetUtcNow(), isLast: true);
     }
 
-    /// <summary>Runs something beside the loop, and remembers it until it is done.</summary>
-    private void Track(Func<Task> work)
+    private void WriteDownLate(DateTimeOffset now)
+    {
+        var isLeftAlone = IsLeftAlone();
+        foreach (var lane in _lanes.Values)
+        {
+            if (!lane.IsWritten && lane.TryPeek(out var first) && (isLeftAlone || now - first.Delivery.QueuedOn >= EventLimits.InMemoryFor))
+            {
+                WriteDown(lane);
+            }
+        }
+    }
+
+    /// <summary>A target that takes what comes is waited for a little; one that does not is behind until nothing of it waits any more.</summary>
+    private async ValueTask WaitForRoom(CancellationToken cancel)
+    {
+        // How fast the target is has nothing to do with a clock that a test turns.
+        var began = TimeProvider.System.GetTimestamp();
+        while (TimeProvider.System.GetElapsedTime(began) is var waited && waited < EventLimits.RoomWithin)
+        {
+            var next = _room.Next();
+            lock (_gate)
+            {
+                if (HasRoom)
+                {
+                    return;
+                }
+            }
+
+            await next.WaitAsync(EventLimits.RoomWithin - waited, TimeProvider.System, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancel.ThrowIfCancellationRequested();
+        }
+
+        lock (_gate)
+        {
+            _isBehind = !HasRoom;
+        }
+    }
+
+    private bool IsLeftAlone() => _clock.GetUtcNow() < _caller.LeftAloneUntil;
+
+    private void Enter(Telling telling)
+    {
+        _inMemory++;
+        _bytesInMemory += telling.Size;
+    }
+
+    private void Leave(Telling telling)
+    {
+        _inMemory--;
+        _bytesInMemory -= telling.Size;
+        if (_inMemory <= EventLimits.InMemoryPerTarget / 2)
+        {
+            _room.Signal();
+        }
+    }
+
+    /// <summary>One does not wait any more.</summary>
+    private void Forget()
+    {
+        _waiting--;
+        if (_isBehind && _waiting == _inMemory)
+        {
+            _isBehind = false;
+        }
+    }
+
+    private void WriteDown(EventLane lane)
+    {
+        if (lane.IsWritten || lane.Count == 0)
+        {
+            return;
+        }
+
+        lane.IsWritten = true;
+        foreach (var telling in lane.Empty())
+        {
+            Move(lane, telling);
+        }
+    }
+
+    private void Move(EventLane lane, Telling telling)
+    {
+        Leave(telling);
+        lane.Moving.Enqueue(telling.Delivery.Number);
+        telling.Move();
+        _rows.WriteDown(lane, telling);
+    }
+
+    /// <summary>What was to be written down is.</summary>
+    private void Moved(EventLane lane, Telling telling, RowFate fate)
     {
         lock (_gate)
         {
-            var turn = Task.Run(() => Guard(work), CancellationToken.None);
-            _turns.Add(turn);
-            _ = turn.ContinueWith(
-                ended =>
-                {
-                    lock (_gate)
-                    {
-                        _turns.Remove(ended);
-                    }
+            lane.Moving.Dequeue();
+            switch (fate)
+            {
+                case RowFate.Written:
+                    telling.Moved(TellingPlace.Written, telling.Delivery with { Version = 1 });
+                    Offer(lane, telling);
+                    break;
+                case RowFate.WasThere:
+                    telling.Moved(TellingPlace.Gone);
+                    Forget();
+                    lane.Additions++;
+                    lane.HasMore = true;
+                    break;
+                default:
+                    telling.Moved(TellingPlace.Gone);
+                    Forget();
+                    break;
+            }
 
-                    _wake.Signal();
-                },
-                CancellationToken.None,
-                TaskContinuationOptions.None,
-                TaskScheduler.Default);
+            if (!lane.IsEmpty)
+            {
+                Schedule(lane);
+            }
+            else if (!lane.IsScheduled)
+            {
+                _lanes.Remove(lane.Key);
+            }
         }
     }
 
-    private async Task Guard(Func<Task> work)
+    private void Offer(EventLane lane, Telling telling)
     {
-        try
+        lane.Additions++;
+        if (lane.HasMore || lane.Count >= EventLimits.LoadedPerLane || _loaded >= EventLimits.LoadedPerTarget)
         {
-            await work();
+            lane.HasMore = true;
         }
-        catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
+        else
         {
-            // Told again by whoever leads next.
-        }
-        catch (Exception fault)
-        {
-            LogFault(fault.GetType().Name, _home.Geography.Name);
+            lane.Add(telling);
+            _loaded++;
         }
     }
 
-    private async Task TakeTurn(Lane lane)
+    private void Schedule(EventLane lane)
+    {
+        if (!lane.IsScheduled)
+        {
+            lane.IsScheduled = true;
+            _ready.Enqueue(lane);
+            Hire();
+        }
+    }
+
+    /// <summary>Has one more lane told at the same time, when there may be.</summary>
+    private void Hire()
+    {
+        if (_working - _passing < EventLimits.AtOnce && MayTell())
+        {
+            Work(TellLanes);
+        }
+    }
+
+    private bool MayTell() => !Stopping.IsCancellationRequested && _rows.Going < EventLimits.UnsettledMax && !IsLeftAlone();
+
+    /// <summary>Runs something beside everything else, which is waited for at the end.</summary>
+    private void Work(Func<Task> work)
+    {
+        _working++;
+        _ = Task.Run(
+            async () =>
+            {
+                try
+                {
+                    await work();
+                }
+                catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
+                {
+                    // Told again by whoever comes next.
+                }
+                catch (Exception fault)
+                {
+                    LogFault(fault.GetType().Name, _home.Geography.Name);
+                }
+
+                lock (_gate)
+                {
+                    _working--;
+                    if (_working == 0 && Stopping.IsCancellationRequested)
+                    {
+                        _ended.TrySetResult();
+                    }
+                }
+            },
+            CancellationToken.None);
+    }
+
+    private async Task TellLanes()
+    {
+        while (true)
+        {
+            EventLane? lane;
+            lock (_gate)
+            {
+                if (!MayTell() || !_ready.TryDequeue(out lane))
+                {
+                    return;
+                }
+            }
+
+            await TakeTurn(lane);
+        }
+    }
+
+    private async Task TakeTurn(EventLane lane)
     {
         DateTimeOffset? notBefore = _clock.GetUtcNow() + AfterFault;
         try
         {
             notBefore = await TellLane(lane);
         }
+        catch (Exception fault) when (!Stopping.IsCancellationRequested)
+        {
+            LogFault(fault.GetType().Name, _home.Geography.Name);
+        }
         finally
         {
             lock (_gate)
             {
-                if (lane.Loaded.Count == 0 && !lane.HasMore)
+                if (lane.IsEmpty)
                 {
                     _lanes.Remove(lane.Key);
                 }
+                else if (lane.Count == 0 && !lane.HasMore)
+                {
+                    // What is about to be written down has its turn then.
+                    lane.IsScheduled = false;
+                }
                 else if (notBefore is { } at)
                 {
-                    // What waits is read again when its time has come: it may be of somebody who was erased by then.
-                    _loaded -= lane.Unload();
+                    if (lane.IsWritten)
+                    {
+                        // What waits is read again when its time has come: it may be of somebody who was erased by then.
+                        var let = lane.Empty().Count;
+                        _loaded -= let;
+                        lane.HasMore |= let > 0;
+                    }
+
                     _later.Enqueue(lane, at);
+                    _wake.Signal();
                 }
                 else
                 {
@@ -294,200 +504,257 @@ internal sealed partial class EventTarget : IAsyncDisposable
     }
 
     /// <returns>When the lane may be looked at again; null for at once.</returns>
-    private async Task<DateTimeOffset?> TellLane(Lane lane)
+    private async Task<DateTimeOffset?> TellLane(EventLane lane)
     {
         for (var told = 0; told < Turn && !Stopping.IsCancellationRequested;)
         {
-            if (!lane.TryPeek(_gate, out var delivery))
+            Telling? next;
+            lock (_gate)
             {
-                if (!lane.HasMore)
+                if (!lane.TryPeek(out next) && !lane.HasMore)
                 {
                     break;
                 }
-
-                await Load(lane);
-                continue;
             }
 
-            if (await Tell(lane, delivery) is { } notBefore)
+            if ((next is null ? await Load(lane) : await Tell(lane, next)) is { } notBefore)
             {
                 return notBefore;
             }
 
-            lock (_gate)
-            {
-                lane.Loaded.Dequeue();
-                _loaded--;
-                _waiting--;
-            }
-
-            told++;
+            told += next is null ? 0 : 1;
         }
 
         return null;
     }
 
     /// <summary>Reads what waits next in a lane. What comes meanwhile is read the next time.</summary>
-    private async Task Load(Lane lane)
+    /// <returns>When to read again, when there is something that may not be told yet; null when it was read.</returns>
+    private async Task<DateTimeOffset?> Load(EventLane lane)
     {
-        long offers, after;
+        long additions, after, before;
         lock (_gate)
         {
-            (offers, after) = (lane.Offers, lane.Through);
+            (additions, after, before) = (lane.Additions, lane.Through, lane.Moving.TryPeek(out var first) ? first : long.MaxValue);
         }
 
+        // What lies beyond what this leader has read, or is writing down, waits for what may come before it.
         var numbers = await EventsStore.NumbersAfter(_home, Subscription.Key, lane.Key, after, EventLimits.LoadedPerLane, Stopping);
-        var records = numbers.Count == 0 ? [] : await _home.Store.Range<EventDelivery>(Subscription.Key, ColumnValue.Of(lane.Key)).After(ColumnValue.Of(after)).Before(ColumnValue.Of(numbers[^1] + 1)).Open(Stopping);
+        var read = numbers.TakeWhile(number => number < before && EventIntake.PositionOf(number) <= _window.Read).Count();
+        if (read == 0 && numbers.Count > 0)
+        {
+            return _clock.GetUtcNow() + ReadAgain;
+        }
+
+        var records = read == 0 ? [] : await _home.Store.Range<EventDelivery>(Subscription.Key, ColumnValue.Of(lane.Key)).After(ColumnValue.Of(after)).Before(ColumnValue.Of(numbers[read - 1] + 1)).Open(Stopping);
         lock (_gate)
         {
             foreach (var record in records)
             {
-                lane.Loaded.Enqueue(record);
+                lane.Add(new Telling(record, null));
             }
 
             // Those that did not open are of people who were erased: they go with them.
-            _waiting -= numbers.Count - records.Count;
+            for (var i = records.Count; i < read; i++)
+            {
+                Forget();
+            }
+
             _loaded += records.Count;
-            lane.Through = numbers.Count == 0 ? after : numbers[^1];
-            lane.HasMore = numbers.Count == EventLimits.LoadedPerLane || lane.Offers != offers;
+            lane.Through = read == 0 ? after : numbers[read - 1];
+            lane.HasMore = numbers.Count == EventLimits.LoadedPerLane || read < numbers.Count || lane.Additions != additions;
         }
+
+        return null;
     }
 
-    /// <summary>Tells the rest of a record.</summary>
-    /// <returns>When it is to be tried again; null when it is done with.</returns>
-    private async Task<DateTimeOffset?> Tell(Lane lane, EventDelivery delivery)
+    /// <summary>Tells the rest of something.</summary>
+    /// <returns>When it is to be tried again; null when it is done with, or was handed over to be written down.</returns>
+    private async Task<DateTimeOffset?> Tell(EventLane lane, Telling telling)
     {
+        var delivery = telling.Delivery;
         if (delivery.NotBefore > _clock.GetUtcNow())
         {
             return delivery.NotBefore;
         }
 
         var (content, ends) = (delivery.Content, delivery.QueuedOn.AddMinutes(Subscription.LifeMinutes));
-        var people = await _envelope.People(_home, content, delivery.Person, content.Parts.Skip(delivery.Done), Stopping);
+        var people = await _envelope.People(_home, content, delivery.Person, delivery.Done == 0 ? content.Parts : content.Parts.Skip(delivery.Done), Stopping);
         var began = delivery.Done;
         if (!delivery.Person.IsNone && !(content.Chat is null ? await _home.Subjects.FingerprintOf(delivery.Person, Stopping) is not null : people.Has(delivery.Person)))
         {
-            // Erased since it was read; the row goes with them.
+            // Erased since it was read; a record goes with them.
+            await Finish(lane, telling, leavesRecord: true);
             return null;
         }
 
-        while (delivery.Done < content.Parts.Count)
+        for (var done = delivery.Done; done < content.Parts.Count; done = delivery.Done)
         {
-            var part = content.Parts[delivery.Done];
+            var part = content.Parts[done];
             if (!EventEnvelope.CanBeTold(part, people))
             {
-                delivery = lane.Replace(_gate, delivery with { Done = delivery.Done + 1, Attempts = 0 });
+                delivery = Progress(telling, delivery with { Done = done + 1, Attempts = 0 });
                 continue;
             }
 
             if (_clock.GetUtcNow() >= ends)
             {
-                await GiveUp(lane, delivery, content.Parts.Count - delivery.Done, "TimeToLiveExceeded");
-                return null;
+                await GiveUp(telling, delivery, content.Parts.Count - done, "TimeToLiveExceeded");
+                break;
             }
 
             if (await Attempt(content, part, people, delivery.Attempts + 1) is not { } answer)
             {
                 // Left alone: that is no attempt.
-                var until = _circuit.OpenUntil;
+                var until = _caller.LeftAloneUntil;
                 var soon = _clock.GetUtcNow() + LookAgain;
                 var later = until > soon ? (until < ends ? until : ends) : soon;
-                return delivery.Done > began ? await Postpone(lane, delivery with { NotBefore = later }) : later;
+                return await Postpone(lane, telling, delivery, later, isChanged: done > began);
             }
 
             var verdict = DeliveryVerdict.Of(answer);
             if (verdict.IsDelivered)
             {
-                Count(tally => tally with { Delivered = tally.Delivered + 1, LastDeliveredOn = _clock.GetUtcNow() });
-                delivery = lane.Replace(_gate, delivery with { Done = delivery.Done + 1, Attempts = 0, NotBefore = null });
+                _tally.Delivered();
+                if (done + 1 == content.Parts.Count)
+                {
+                    break;
+                }
+
+                delivery = Progress(telling, delivery with { Done = done + 1, Attempts = 0, NotBefore = null });
                 continue;
             }
 
-            Count(tally => tally with { Failed = tally.Failed + 1, LastFailure = verdict.Outcome });
+            _tally.Failed(verdict.Outcome);
             var now = _clock.GetUtcNow();
-            delivery = lane.Replace(_gate, delivery with { Attempts = delivery.Attempts + 1, LastAttemptOn = now, LastOutcome = verdict.Outcome });
+            delivery = delivery with { Attempts = delivery.Attempts + 1, LastAttemptOn = now, LastOutcome = verdict.Outcome };
             if (!verdict.MayRetry || delivery.Attempts >= Subscription.AttemptsMax)
             {
-                delivery = await GiveUp(lane, delivery, 1, verdict.MayRetry ? "MaxDeliveryAttemptsExceeded" : verdict.Outcome);
-                if (delivery.Done == content.Parts.Count)
-                {
-                    return null;
-                }
-
+                delivery = await GiveUp(telling, delivery, 1, verdict.MayRetry ? "MaxDeliveryAttemptsExceeded" : verdict.Outcome);
                 continue;
             }
 
             var again = now + RetrySchedule.After(delivery.Attempts, answer.Status);
-            return await Postpone(lane, delivery with { NotBefore = again < ends ? again : ends });
+            return await Postpone(lane, telling, delivery, again < ends ? again : ends, isChanged: true);
         }
 
-        Settle(delivery);
+        await Finish(lane, telling, leavesRecord: false);
         return null;
     }
 
-    private async Task<OutboundAnswer?> Attempt(EventContent content, EventPart part, EventPeople people, int attempt)
+    /// <summary>One part of it is done: should it be written down now, that is known.</summary>
+    private EventDelivery Progress(Telling telling, EventDelivery delivery)
     {
-        await Pace();
-        var request = new OutboundRequest(HttpMethod.Post, _address)
-        {
-            Body = EventEnvelope.Write(Subscription, content, part, people),
-            ContentType = Subscription.Schema == EventSchema.EventGrid ? "application/json; charset=utf-8" : "application/cloudevents+json; charset=utf-8",
-            Headers = EventHeaders.OfDelivery(Subscription, attempt),
-            TimeLimit = EventLimits.AnswerWithin,
-        };
-        return await _circuit.Attempt(async cancel => await _client.Send(request, cancel), Stopping);
-    }
-
-    /// <summary>Waits for a place among the deliveries a minute that the target agreed to.</summary>
-    private async Task Pace()
-    {
-        if (Subscription.DeliveriesPerMinute is not { } rate)
-        {
-            return;
-        }
-
-        TimeSpan wait;
         lock (_gate)
         {
-            var now = _clock.GetUtcNow();
-            var slot = _nextSlot > now ? _nextSlot : now;
-            _nextSlot = slot + (TimeSpan.FromMinutes(1) / rate);
-            wait = slot - now;
+            if (telling.Place == TellingPlace.InMemory)
+            {
+                telling.Delivery = delivery;
+            }
         }
 
-        if (wait > TimeSpan.Zero)
+        return delivery;
+    }
+
+    private ValueTask<OutboundAnswer?> Attempt(EventContent content, EventPart part, EventPeople people, int attempt) => _caller.Attempt(content, part, people, attempt, Stopping);
+
+    /// <summary>Nothing of it is left to tell.</summary>
+    /// <param name="lane">Its lane.</param>
+    /// <param name="telling">It.</param>
+    /// <param name="leavesRecord">Whether a record of it goes by itself.</param>
+    private async ValueTask Finish(EventLane lane, Telling telling, bool leavesRecord)
+    {
+        lock (_gate)
         {
-            await Task.Delay(wait, _clock, Stopping);
+            if (telling.Place == TellingPlace.InMemory)
+            {
+                lane.Pass(telling);
+                Leave(telling);
+                Forget();
+                telling.Done();
+                return;
+            }
+        }
+
+        await telling.WhenMoved(Stopping);
+        lock (_gate)
+        {
+            if (telling.Place != TellingPlace.Written)
+            {
+                return;
+            }
+
+            _loaded -= lane.Pass(telling) ? 1 : 0;
+            Forget();
+        }
+
+        if (!leavesRecord)
+        {
+            _rows.TakeAway(telling.Key);
         }
     }
 
-    /// <returns>When it is to be tried again; null when the record is not there any more.</returns>
-    private async Task<DateTimeOffset?> Postpone(Lane lane, EventDelivery delivery)
+    /// <summary>Puts it off: writes it down, when it is in memory, and everything of its lane behind it.</summary>
+    /// <returns>When it is to be tried again; null when it is being written down, after which its lane has its turn, or is not there any more.</returns>
+    private async Task<DateTimeOffset?> Postpone(EventLane lane, Telling telling, EventDelivery delivery, DateTimeOffset until, bool isChanged)
     {
-        var outcome = await _home.Store.Commit(b => b.Put(delivery), Stopping);
+        var changed = isChanged ? delivery with { NotBefore = until } : delivery;
+        lock (_gate)
+        {
+            if (telling.Place == TellingPlace.InMemory)
+            {
+                telling.Delivery = changed;
+                WriteDown(lane);
+                return null;
+            }
+        }
+
+        if (await IsRecord(telling) is not { } version)
+        {
+            return null;
+        }
+
+        if (!isChanged)
+        {
+            return until;
+        }
+
+        var outcome = await _home.Store.Commit(b => b.Put(changed with { Version = version }), Stopping);
         if (outcome.Refused == StorageProblems.Unavailable)
         {
             throw new StoreUnavailableException(outcome.Refused.Title);
         }
 
-        if (outcome.Refused is not null)
+        if (outcome.Refused is { } refused)
         {
-            // Whom it was about was erased, or the subscription deleted.
+            // It was erased, or its subscription deleted.
+            LogNotKept(_home.Geography.Name, refused.Type);
+            await Finish(lane, telling, leavesRecord: true);
             return null;
         }
 
-        lane.Replace(_gate, delivery with { Version = delivery.Version + 1 });
-        return delivery.NotBefore;
+        telling.Delivery = changed with { Version = version + 1 };
+        return until;
     }
 
-    /// <summary>Makes a dead letter of the next parts, where the subscription asks for it, in the batch that takes them from what waits.</summary>
-    /// <returns>The record with what is left of it.</returns>
-    private async Task<EventDelivery> GiveUp(Lane lane, EventDelivery delivery, int parts, string reason)
+    /// <summary>The version of its record, waiting for it to be written down when it is about to be; null when there is none.</summary>
+    private async ValueTask<long?> IsRecord(Telling telling)
+    {
+        if (telling.Place == TellingPlace.Moving)
+        {
+            await telling.WhenMoved(Stopping);
+        }
+
+        return telling.Place == TellingPlace.Written ? telling.Delivery.Version : null;
+    }
+
+    /// <summary>Gives some parts up; they become a dead letter where that is wanted.</summary>
+    private async Task<EventDelivery> GiveUp(Telling telling, EventDelivery delivery, int parts, string reason)
     {
         var keeps = Subscription.KeepsDeadLetters && Interlocked.Read(ref _dead) < EventLimits.DeadLettersMax;
         var rest = delivery with { Done = delivery.Done + parts, Attempts = 0, NotBefore = null };
         var dead = keeps ? await DeadLetterOf(delivery, parts, reason) : null;
-        var isLast = rest.Done == delivery.Content.Parts.Count;
+        var version = await IsRecord(telling);
         var outcome = await _home.Store.Commit(
             b =>
             {
@@ -496,13 +763,16 @@ internal sealed partial class EventTarget : IAsyncDisposable
                     b.Insert(dead);
                 }
 
-                if (isLast)
+                if (version is { } of)
                 {
-                    b.Delete<EventDelivery>([delivery.Subscription, ColumnValue.Of(delivery.Lane), ColumnValue.Of(delivery.Number)]);
-                }
-                else
-                {
-                    b.Put(rest);
+                    if (rest.Done == delivery.Content.Parts.Count)
+                    {
+                        b.Delete<EventDelivery>(telling.Key);
+                    }
+                    else
+                    {
+                        b.Put(rest with { Version = of });
+                    }
                 }
             },
             Stopping);
@@ -516,15 +786,23 @@ internal sealed partial class EventTarget : IAsyncDisposable
             _days.Forget();
             LogNotKept(_home.Geography.Name, outcome.Refused.Type);
         }
-        else if (dead is not null)
+        else if (version is { } of)
         {
-            Interlocked.Increment(ref _dead);
+            telling.Delivery = rest with { Version = of + 1 };
         }
 
-        var isKept = dead is not null && outcome.Refused is null;
         _envelope.Failed?.Count(_home, parts);
-        Count(tally => isKept ? tally with { DeadLettered = tally.DeadLettered + parts } : tally with { Dropped = tally.Dropped + parts });
-        return lane.Replace(_gate, rest with { Version = delivery.Version + 1 });
+        if (dead is not null && outcome.Refused is null)
+        {
+            Interlocked.Increment(ref _dead);
+            _tally.DeadLettered(parts);
+        }
+        else
+        {
+            _tally.Dropped(parts);
+        }
+
+        return rest;
     }
 
     private async Task<DeadLetter> DeadLetterOf(EventDelivery delivery, int parts, string reason) => new()
@@ -543,203 +821,9 @@ internal sealed partial class EventTarget : IAsyncDisposable
         DeadOn = _clock.GetUtcNow(),
     };
 
-    /// <summary>What was delivered goes, many in one batch. Until it has, it is told again after a crash.</summary>
-    private void Settle(EventDelivery delivery)
-    {
-        lock (_gate)
-        {
-            _settled.Add(delivery);
-            if (!_isSettling)
-            {
-                _isSettling = true;
-                _settling = Task.Run(SettleAll, CancellationToken.None);
-            }
-        }
-    }
-
-    private async Task SettleAll()
-    {
-        while (true)
-        {
-            List<EventDelivery> piece;
-            lock (_gate)
-            {
-                piece = [.. _settled.Take(EventLimits.Piece)];
-                if (piece.Count == 0)
-                {
-                    _isSettling = false;
-                    return;
-                }
-            }
-
-            var outcome = await _home.Store.Commit(
-                b =>
-                {
-                    foreach (var delivery in piece)
-                    {
-                        b.Delete<EventDelivery>([delivery.Subscription, ColumnValue.Of(delivery.Lane), ColumnValue.Of(delivery.Number)]);
-                    }
-                },
-                CancellationToken.None);
-            if (outcome.Refused is not null)
-            {
-                if (Stopping.IsCancellationRequested)
-                {
-                    lock (_gate)
-                    {
-                        _isSettling = false;
-                        return;
-                    }
-                }
-
-                await Task.Delay(AfterFault, _clock, Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                continue;
-            }
-
-            lock (_gate)
-            {
-                _settled.RemoveRange(0, piece.Count);
-            }
-
-            _wake.Signal();
-        }
-    }
-
-    private void Count(Func<EventTally, EventTally> change)
-    {
-        lock (_gate)
-        {
-            (_untold, _hasUntold) = (change(_untold), true);
-        }
-    }
-
-    /// <summary>Adds what was counted to what is written down.</summary>
-    private async Task TellTally(DateTimeOffset now, bool isLast)
-    {
-        EventTally untold;
-        lock (_gate)
-        {
-            if (!_hasUntold || (!isLast && now - _toldOn < TallyEvery && now >= _toldOn))
-            {
-                return;
-            }
-
-            (untold, _untold, _hasUntold, _toldOn) = (_untold, Nothing(), false, now);
-        }
-
-        try
-        {
-            var known = await _home.Store.Get<EventTally>([Subscription.Key], CancellationToken.None);
-            var sum = (known ?? Nothing()) with
-            {
-                Delivered = (known?.Delivered ?? 0) + untold.Delivered,
-                Failed = (known?.Failed ?? 0) + untold.Failed,
-                DeadLettered = (known?.DeadLettered ?? 0) + untold.DeadLettered,
-                Dropped = (known?.Dropped ?? 0) + untold.Dropped,
-                LastDeliveredOn = untold.LastDeliveredOn ?? known?.LastDeliveredOn,
-                LastFailure = untold.LastFailure ?? known?.LastFailure,
-            };
-            var outcome = await _home.Store.Commit(
-                b =>
-                {
-                    if (known is null)
-                    {
-                        b.Insert(sum);
-                    }
-                    else
-                    {
-                        b.Put(sum);
-                    }
-                },
-                CancellationToken.None);
-            if (outcome.Refused is { } refused && refused != StorageProblems.Gone)
-            {
-                LogNotKept(_home.Geography.Name, refused.Type);
-            }
-        }
-        catch (StoreUnavailableException)
-        {
-            Count(tally => tally with
-            {
-                Delivered = tally.Delivered + untold.Delivered,
-                Failed = tally.Failed + untold.Failed,
-                DeadLettered = tally.DeadLettered + untold.DeadLettered,
-                Dropped = tally.Dropped + untold.Dropped,
-            });
-        }
-    }
-
-    private EventTally Nothing() => new() { Subscription = Subscription.Key };
-
     [LoggerMessage(3701, LogLevel.Warning, "{Geography}: events of a subscription could not be told ({Fault}) and are tried again")]
     private partial void LogFault(string fault, string geography);
 
     [LoggerMessage(3702, LogLevel.Warning, "{Geography}: what became of an event could not be written down ({Problem})")]
     private partial void LogNotKept(string geography, string problem);
-
-    /// <summary>What is told in order.</summary>
-    private sealed class Lane(long key)
-    {
-        public long Key => key;
-
-        /// <summary>The next records.</summary>
-        public Queue<EventDelivery> Loaded { get; } = new();
-
-        /// <summary>Whether there are more in the store.</summary>
-        public bool HasMore { get; set; }
-
-        /// <summary>The last number that was loaded.</summary>
-        public long Through { get; set; } = long.MinValue;
-
-        /// <summary>How many were offered.</summary>
-        public long Offers { get; set; }
-
-        /// <summary>Whether it has its turn, or waits for one.</summary>
-        public bool IsScheduled { get; set; }
-
-        /// <summary>The first record as it is now, where that differs from what was read.</summary>
-        private EventDelivery? Changed { get; set; }
-
-        /// <summary>Lets go of what was loaded.</summary>
-        /// <returns>How many records.</returns>
-        public int Unload()
-        {
-            var count = Loaded.Count;
-            if (count > 0)
-            {
-                (Through, HasMore, Changed) = (Loaded.Peek().Number - 1, true, null);
-                Loaded.Clear();
-            }
-
-            return count;
-        }
-
-        public bool TryPeek(Lock gate, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out EventDelivery? first)
-        {
-            lock (gate)
-            {
-                if (!Loaded.TryPeek(out first))
-                {
-                    return false;
-                }
-
-                if (Changed is { } changed && changed.Number == first.Number)
-                {
-                    first = changed;
-                }
-
-                return true;
-            }
-        }
-
-        public EventDelivery Replace(Lock gate, EventDelivery first)
-        {
-            lock (gate)
-            {
-                Changed = first;
-            }
-
-            return first;
-        }
-    }
 }

@@ -53,11 +53,12 @@ internal sealed class Handshake(OutboundClient client, TimeProvider clock)
         }
 
         var body = EventEnvelope.Write(
-            EventSchema.EventGrid, subscription.Topic, "Microsoft.EventGrid.SubscriptionValidationEvent", RandomPieces.Uuid(), "", subscription.CreatedOn, writer =>
+            EventSchema.EventGrid, subscription.Topic, "Microsoft.EventGrid.SubscriptionValidationEvent", RandomPieces.Uuid(), "", subscription.CreatedOn, (subscription.ConsentCode, consentUrl),
+            static (writer, question) =>
             {
                 writer.WriteStartObject();
-                writer.WriteString("validationCode"u8, subscription.ConsentCode);
-                writer.WriteString("validationUrl"u8, consentUrl);
+                writer.WriteString("validationCode"u8, question.ConsentCode);
+                writer.WriteString("validationUrl"u8, question.consentUrl);
                 writer.WriteEndObject();
             });
         return new OutboundRequest(HttpMethod.Post, target)

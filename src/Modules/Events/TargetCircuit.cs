@@ -49,7 +49,7 @@ internal sealed class TargetCircuit
 
     /// <summary>Makes an attempt.</summary>
     /// <returns>The answer; null when the target is left alone.</returns>
-    public async ValueTask<OutboundAnswer?> Attempt(Func<CancellationToken, ValueTask<OutboundAnswer>> attempt, CancellationToken cancel)
+    public async ValueTask<OutboundAnswer?> Attempt<T>(Func<T, CancellationToken, ValueTask<OutboundAnswer>> attempt, T ask, CancellationToken cancel)
     {
         if (_clock.GetUtcNow() < OpenUntil)
         {
@@ -58,7 +58,7 @@ internal sealed class TargetCircuit
 
         try
         {
-            return await _pipeline.ExecuteAsync(attempt, cancel);
+            return await _pipeline.ExecuteAsync(static (made, cancel) => made.attempt(made.ask, cancel), (attempt, ask), cancel);
         }
         catch (BrokenCircuitException)
         {

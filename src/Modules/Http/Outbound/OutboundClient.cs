@@ -81,8 +81,9 @@ public sealed class OutboundClient : IDisposable
         {
             using var message = MessageOf(request);
             using var answer = await _http.SendAsync(message, limit.Token);
-            var headers = answer.Headers.Where(header => request.ReadHeaders.Contains(header.Key, StringComparer.OrdinalIgnoreCase))
-                .ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase);
+            var headers = request.ReadHeaders.Count == 0 ? OutboundAnswer.NoHeaders
+                : answer.Headers.Where(header => request.ReadHeaders.Contains(header.Key, StringComparer.OrdinalIgnoreCase))
+                    .ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase);
             return new OutboundAnswer(OutboundOutcome.Answered)
             {
                 Status = (int)answer.StatusCode,
@@ -224,6 +225,8 @@ public sealed record OutboundRequest(HttpMethod Method, Uri Target)
 /// <param name="Outcome">Whether there was an answer, or why not.</param>
 public sealed record OutboundAnswer(OutboundOutcome Outcome)
 {
+    internal static readonly IReadOnlyDictionary<string, string> NoHeaders = new Dictionary<string, string>();
+
     /// <summary>The HTTP status; 0 without an answer.</summary>
     public int Status { get; init; }
 
@@ -231,7 +234,7 @@ public sealed record OutboundAnswer(OutboundOutcome Outcome)
     public byte[] Body { get; init; } = [];
 
     /// <summary>The headers that were asked for and answered.</summary>
-    public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Headers { get; init; } = NoHeaders;
 }
 
 /// <summary>Whether there was an answer, or why not.</summary>
