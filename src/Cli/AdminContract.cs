@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Domicile.Storage;
 
@@ -72,6 +73,12 @@ internal sealed record HoldRequest(string Covers, string? Name, string Reason, D
 /// <summary>A hold.</summary>
 internal sealed record HoldReply(
     string Id, string Covers, string Reason, DateTimeOffset PlacedOn, DateTimeOffset ReviewOn, bool IsDue, string? Name = null, string? PlacedByRole = null, string? PlacedWith = null);
+
+/// <summary>A record of somebody who was erased, which only a hold keeps.</summary>
+internal sealed record RestrictedReply(DateTimeOffset RestrictedOn, IReadOnlyList<RestrictedIdentifier> Identifiers, string Kind, JsonObject Fields);
+
+/// <summary>What an erased person was known by.</summary>
+internal sealed record RestrictedIdentifier(string Type, string Value);
 
 /// <summary>Asks for a subscription to events.</summary>
 internal sealed record EventSubscriptionRequest(
@@ -264,6 +271,8 @@ internal sealed record BackupReply(string Directory, string Database, DateTimeOf
 [JsonSerializable(typeof(HoldReply))]
 [JsonSerializable(typeof(IReadOnlyList<HoldReply>))]
 [JsonSerializable(typeof(Page<HoldReply>))]
+[JsonSerializable(typeof(IReadOnlyList<RestrictedReply>))]
+[JsonSerializable(typeof(Page<RestrictedReply>))]
 [JsonSerializable(typeof(EventSubscriptionRequest))]
 [JsonSerializable(typeof(EventSubscriptionReply))]
 [JsonSerializable(typeof(IReadOnlyList<EventSubscriptionReply>))]

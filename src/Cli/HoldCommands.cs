@@ -16,6 +16,7 @@ internal static class HoldCommands
             Add(options, terminal),
             List(options, terminal),
             Release(options, terminal),
+            Restricted(options, terminal),
         };
 
     private static Verb Add(CommonOptions options, Terminal terminal)
@@ -130,6 +131,43 @@ internal static class HoldCommands
             var (client, found) = await installation.Resource(parsed.GetRequiredValue(resource), parsed.GetValue(options.Geography), cancel);
             await client.Delete(AdminRoles.ForHolds, $"{Installation.ResourcePath(found.Id)}/holds/{Uri.EscapeDataString(parsed.GetRequiredValue(hold))}", cancel);
             terminal.Output.WriteLine("Released.");
+        });
+        return verb;
+    }
+
+    private static Verb Restricted(CommonOptions options, Terminal terminal)
+    {
+        var resource = CommonOptions.Resource();
+        var verb = new Verb(
+            "restricted",
+            "Shows what only holds keep of people who were erased; everybody else sees them as gone. That you looked is audited.",
+            "hold restricted demo --geography Europe --json")
+        {
+            resource, options.Geography, options.Data, options.Json,
+        };
+        verb.SetAction(async (parsed, cancel) =>
+        {
+            using var installation = Installation.Open(parsed.GetValue(options.Data), terminal);
+            var (client, found) = await installation.Resource(parsed.GetRequiredValue(resource), parsed.GetValue(options.Geography), cancel);
+            var records = new List<RestrictedReply>();
+            await foreach (var record in client.List(AdminRoles.ForHolds, $"{Installation.ResourcePath(found.Id)}/restrictedRecords", AdminJson.Default.PageRestrictedReply, cancel))
+            {
+                records.Add(record);
+            }
+
+            if (parsed.GetValue(options.Json))
+            {
+                terminal.Json(records, AdminJson.Readable.IReadOnlyListRestrictedReply);
+                return;
+            }
+
+            var table = new Table("since", "of", "kind", "record");
+            foreach (var record in records)
+            {
+                table.Add(Print.Time(record.RestrictedOn), Table.Clean(record.Identifiers is [var first, ..] ? first.Value : ""), record.Kind, Table.Clean(record.Fields.ToJsonString()));
+            }
+
+            table.Write(terminal.Output);
         });
         return verb;
     }

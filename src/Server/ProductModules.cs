@@ -40,7 +40,7 @@ public static class ProductModules
     /// <exception cref="CatalogueException">The declarations do not hold together.</exception>
     public static Catalogue Catalogue(params IModule[] others)
     {
-        var catalogue = new Catalogue().Add<RetentionRule>(StorageRecords.Default).Add<RootRetentionRule>(StorageRecords.Default).Add<KnownDefault>(StorageRecords.Default).Add<Ending>(StorageRecords.Default).Add<Hold>(StorageRecords.Default);
+        var catalogue = new Catalogue().Add<RetentionRule>(StorageRecords.Default).Add<RootRetentionRule>(StorageRecords.Default).Add<KnownDefault>(StorageRecords.Default).Add<Ending>(StorageRecords.Default).Add<Hold>(StorageRecords.Default).Add<Restriction>(StorageRecords.Default);
         foreach (var module in All.Concat(others))
         {
             module.Describe(catalogue);

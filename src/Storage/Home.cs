@@ -32,6 +32,9 @@ public sealed class Home
     /// <summary>What keeps records of it from being deleted.</summary>
     public Holds Holds => new(this, Unit);
 
+    /// <summary>What holds keep of people who were erased.</summary>
+    public Restrictions Restrictions => new(Unit, Resource);
+
     /// <summary>How long it keeps what.</summary>
     public RetentionRules Rules => new(this, Unit);
 
@@ -84,7 +87,8 @@ public sealed class Home
 
     /// <summary>
     /// Erases a person: their key and who they were are destroyed when this returns, so that what was theirs no longer opens; the rows follow in the
-    /// background, each kind by its rule. After a crash it goes on by itself.
+    /// background, each kind by its rule. After a crash it goes on by itself. What a hold covers of them is held back first, out of everybody's sight but that of who
+    /// reads <see cref="Restrictions"/>; on a store of several nodes their key is then destroyed in the background, within seconds.
     /// </summary>
     /// <param name="subject">The person.</param>
     /// <param name="with">What else the batch does that begins the erasure, so that caches are told of it.</param>

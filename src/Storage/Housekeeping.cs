@@ -38,6 +38,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
     private readonly WakeUp _wake = new();
     private Task _running = Task.CompletedTask;
     private bool _leads;
+    private volatile bool _holdsEnded = true;
     private DateTimeOffset _sweptOn;
     private DateTimeOffset _trimmedOn;
     private volatile IReadOnlyList<OldestRecord> _oldest = [];
@@ -57,7 +58,12 @@ public sealed partial class Housekeeping : IAsyncDisposable
         unit.Feed.Observe(
             entries =>
             {
-                if (entries.Any(entry => (entry.Change == Change.Deleted && entry.Kind.Children.Count > 0) || (entry.Change != Change.Inserted && entry.Kind.BlobColumn >= 0)))
+                if (entries.Any(entry => entry.Change == Change.Deleted && entry.Kind.ClrType == typeof(Hold)))
+                {
+                    _holdsEnded = true;
+                    Wake();
+                }
+                else if (entries.Any(entry => (entry.Change == Change.Deleted && entry.Kind.Children.Count > 0) || (entry.Change != Change.Inserted && entry.Kind.BlobColumn >= 0)))
                 {
                     Wake();
                 }
@@ -71,7 +77,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
     /// <summary>Begins to work in the background.</summary>
     public void Start() => _running = Task.Run(() => Run(_stopping.Token));
 
-    /// <summary>Removes what was deleted or erased, until nothing is left.</summary>
+    /// <summary>Removes what was deleted or erased, until nothing is left; of what was held back, what no hold covers any more.</summary>
     /// <returns>How many roots, people and resources were finished.</returns>
     public async Task<int> Purge(CancellationToken cancel)
     {
@@ -79,6 +85,11 @@ public sealed partial class Housekeeping : IAsyncDisposable
         try
         {
             var finished = 0;
+            if (_holdsEnded)
+            {
+                await ReconsiderHeld(cancel);
+            }
+
             while (await _unit.Engine.Purges(100, cancel) is { Count: > 0 } purges)
             {
                 foreach (var purge in purges)
@@ -237,6 +248,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
         var files = await _unit.Blobs.CollectGone(cancel);
         if (now - _trimmedOn >= TrimInterval)
         {
+            _holdsEnded = true;
             swept += await SweepIdle(cancel);
             foreach (var kind in _unit.Catalogue.Kinds.Where(kind => kind.Choice is { PerRoot: true }))
             {
@@ -273,6 +285,21 @@ public sealed partial class Housekeeping : IAsyncDisposable
         }
     }
 
+    private async Task ReconsiderHeld(CancellationToken cancel)
+    {
+        // First, so that a hold that ends meanwhile is not passed over.
+        _holdsEnded = false;
+        try
+        {
+            await Restrictions.Reconsider(_unit, Keep, cancel);
+        }
+        catch
+        {
+            _holdsEnded = true;
+            throw;
+        }
+    }
+
     private async Task Purge(Purge purge, CancellationToken cancel)
     {
         // Unreadable first. Repeated after a crash, destroying what is gone changes nothing.
@@ -283,6 +310,12 @@ public sealed partial class Housekeeping : IAsyncDisposable
         }
         else if (purge.Key != 0)
         {
+            if (await RestrictionsOf(purge, cancel) is { } restrictions)
+            {
+                Step?.Invoke("what a hold keeps");
+                await restrictions.HoldBack(new SubjectRef(purge.Key), cancel);
+            }
+
             await _unit.Destroy([KeyName.Of(new SubjectRef(purge.Key))], cancel);
         }
         else
@@ -299,7 +332,17 @@ public sealed partial class Housekeeping : IAsyncDisposable
             Step?.Invoke("a further piece of what is removed");
             began = TimeProvider.System.GetTimestamp();
         }
+
+        if (purge is { Kind: null, Key: not 0 } && await RestrictionsOf(purge, cancel) is { } held)
+        {
+            Step?.Invoke("what no hold keeps any more");
+            await held.Settle(new SubjectRef(purge.Key), cancel);
+        }
     }
+
+    /// <returns>Null when the resource went as well, or is not known because the removal comes from the erasure ledger, which is after the key's end.</returns>
+    private async ValueTask<Restrictions?> RestrictionsOf(Purge purge, CancellationToken cancel) =>
+        await _unit.Engine.FindResource(purge.Resource, cancel) is { } resource ? new Restrictions(_unit, new ResourceRef(purge.Resource, resource)) : null;
 
     private async Task Run(CancellationToken cancel)
     {

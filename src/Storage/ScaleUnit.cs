@@ -27,8 +27,9 @@ public sealed class ScaleUnit : IAsyncDisposable
         Clock = clock;
         _parts = parts;
         Engine = parts.Engine;
-        Retention = new RetentionSql(catalogue.Kinds, HoldSql.For(catalogue.Kinds));
-        SubjectSearches = new SubjectSearches(catalogue.Kinds, SubjectRecords.PieceRows);
+        HoldSql = HoldSql.For(catalogue.Kinds);
+        Retention = new RetentionSql(catalogue.Kinds, HoldSql);
+        SubjectSearches = new SubjectSearches(catalogue.Kinds);
         Feed = new Feed(Engine, clock);
         Keys = new KeyRing(new KeyVault(parts.KeyStore, parts.Provider, options.Geography, clock)) { IsCurrent = () => Feed.IsCurrent };
         Subjects = new SubjectDirectory(parts.KeyStore, Keys);
@@ -66,6 +67,8 @@ public sealed class ScaleUnit : IAsyncDisposable
     internal RetentionSql Retention { get; }
 
     internal SubjectSearches SubjectSearches { get; }
+
+    internal HoldSql? HoldSql { get; }
 
     internal Feed Feed { get; }
 
@@ -204,8 +207,15 @@ public sealed class ScaleUnit : IAsyncDisposable
             return begun.Refused;
         }
 
-        await Destroy([KeyName.Of(subject)], CancellationToken.None);
-        Subjects.Forget([subject]);
+        var restrictions = new Restrictions(this, store.Resource);
+        if (!Engine.IsShared || !await restrictions.AnythingHeld(subject, CancellationToken.None))
+        {
+            await restrictions.HoldBack(subject, CancellationToken.None);
+            await Destroy([KeyName.Of(subject)], CancellationToken.None);
+            Subjects.Forget([subject]);
+        }
+
+        // Other nodes may have something of theirs under way that is to be held back as well: the housekeeping knows when that is over.
         Housekeeping.Wake();
         return null;
     }

@@ -82,7 +82,7 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
 
         var owner = OwnerOf(kind, row.Values);
         var parent = ParentOf(kind, row.Values, resource);
-        if (await ring.Find(owner, parent, cancel) is { } key)
+        if (!IsRestricted(row) && await ring.Find(owner, parent, cancel) is { } key)
         {
             return Open(key, kind, row, resource);
         }
@@ -134,8 +134,33 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
             return null;
         }
 
-        return await ring.Find(OwnerOf(kind, row.Values), ParentOf(kind, row.Values, resource), cancel) is { } key ? OpenContent(key, kind, row, resource) : null;
+        return !IsRestricted(row) && await ring.Find(OwnerOf(kind, row.Values), ParentOf(kind, row.Values, resource), cancel) is { } key ? OpenContent(key, kind, row, resource) : null;
     }
+
+    /// <summary>Opens the sealed part of a row that only a hold keeps: its owner was erased, and somebody stands in.</summary>
+    /// <returns>Null when nobody stands in, or whoever does is erased as well.</returns>
+    /// <exception cref="SealBrokenException">Tampered with, moved, or of another geography.</exception>
+    public async ValueTask<byte[]?> OpenRestricted(RecordKind kind, StoredRow row, ResourceRef resource, CancellationToken cancel) =>
+        row.Payload is { } payload && Seal.StandInOf(payload) is { IsNone: false } standIn && await ring.Find(standIn, ParentOf(kind, row.Values, resource), cancel) is { } key
+            ? OpenContent(key, kind, row, resource)
+            : null;
+
+    /// <summary>Seals a content that only a hold keeps under somebody who stands in for its owner.</summary>
+    /// <returns>Null when the parent was deleted.</returns>
+    public async ValueTask<byte[]?> CloseRestricted(RecordKind kind, ReadOnlyMemory<byte> content, ColumnValue[] values, long version, SubjectRef standIn, ResourceRef resource, CancellationToken cancel)
+    {
+        if (await ring.Find(standIn, ParentOf(kind, values, resource), cancel) is not { } key)
+        {
+            return null;
+        }
+
+        var context = Empty(ref t_context);
+        Seal.WriteContext(context, geography, resource, kind, values, values.Length, version);
+        return Seal.Close(key, standIn, values.Length, content.Span, context.WrittenSpan);
+    }
+
+    /// <summary>Whether only a hold keeps a row: to everybody else its owner is erased.</summary>
+    public static bool IsRestricted(StoredRow row) => row.Payload is { } payload && !Seal.StandInOf(payload).IsNone;
 
     /// <summary>Seals another content for a row that was read.</summary>
     /// <returns>Null when its owner or parent was erased.</returns>
@@ -150,6 +175,10 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
         Seal.WriteContext(context, geography, resource, kind, values, values.Length, version);
         return Seal.Close(key, values.Length, content.Span, context.WrittenSpan);
     }
+
+    /// <summary>The person under whose key a row is sealed, or nobody: its owner, or who stands in for them.</summary>
+    public static SubjectRef OwnerOf(RecordKind kind, StoredRow row) =>
+        row.Payload is { } payload && Seal.StandInOf(payload) is { IsNone: false } standIn ? standIn : OwnerOf(kind, row.Values);
 
     /// <summary>The person under whose key a record of this kind is sealed, or nobody.</summary>
     public static SubjectRef OwnerOf(RecordKind kind, ReadOnlySpan<ColumnValue> values) =>

@@ -15,16 +15,15 @@ namespace Domicile.Storage;
 /// </summary>
 public sealed class SubjectRecords
 {
-    /// <summary>Rows read in one piece.</summary>
-    internal const int PieceRows = 200;
-
     private readonly ScaleUnit _unit;
     private readonly ResourceRef _resource;
+    private readonly PersonRows _rows;
 
     internal SubjectRecords(ScaleUnit unit, ResourceRef resource)
     {
         _unit = unit;
         _resource = resource;
+        _rows = new PersonRows(unit, resource);
     }
 
     /// <summary>Reads all of it, kind by kind.</summary>
@@ -36,7 +35,7 @@ public sealed class SubjectRecords
         var searches = _unit.SubjectSearches;
 
         // Most kinds have nothing of a person: one look tells which have.
-        foreach (var (place, _) in (await Query(searches.Which, person, [], Numbered, cancel)).Where(found => found.Count > 0).OrderBy(found => found.Place))
+        foreach (var (place, _) in (await _rows.Query(searches.Which, person, [], Numbered, cancel)).Where(found => found.Count > 0).OrderBy(found => found.Place))
         {
             var search = searches.All[place];
             if (!which(search.Kind))
@@ -44,7 +43,7 @@ public sealed class SubjectRecords
                 continue;
             }
 
-            await foreach (var (resource, row) in Rows(search, person, cancel))
+            await foreach (var (resource, row) in _rows.Of(search, person, null, cancel))
             {
                 yield return await Open(search.Kind, search.Filing, resource, row, cancel);
             }
@@ -57,7 +56,7 @@ public sealed class SubjectRecords
         var searches = _unit.SubjectSearches;
         return
         [
-            .. (await Query(searches.Counts, person, [], Numbered, cancel)).Where(found => found.Count > 0).OrderBy(found => found.Place)
+            .. (await _rows.Query(searches.Counts, person, [], Numbered, cancel)).Where(found => found.Count > 0).OrderBy(found => found.Place)
                 .Select(found => new SubjectCount(searches.All[found.Place].Kind, searches.All[found.Place].Filing, found.Count)),
         ];
     }
@@ -72,7 +71,7 @@ public sealed class SubjectRecords
         var changed = 0;
         foreach (var search in _unit.SubjectSearches.All.Where(search => search.Kind == kind && search.Filing == SubjectFiling.Own))
         {
-            await foreach (var (resource, row) in Rows(search, person, cancel))
+            await foreach (var (resource, row) in _rows.Of(search, person, null, cancel))
             {
                 changed += await Rectify(kind, resource, row, member, value, cancel) ? 1 : 0;
             }
@@ -82,16 +81,16 @@ public sealed class SubjectRecords
     }
 
     /// <summary>
-    /// Whether a hold keeps the person from being erased, as far as can be told without a lock. Whether an erasure may begin is decided by its own batch; this saves
-    /// whoever waits for the end of a hold from trying.
+    /// Whether a hold keeps the person as a whole from being erased, as far as can be told without a lock. Whether an erasure may begin is decided by its own batch; this
+    /// saves whoever waits for the end of a hold from trying.
     /// </summary>
     public async ValueTask<bool> AreHeld(SubjectRef person, CancellationToken cancel) =>
-        HoldSql.For(_unit.Catalogue.Kinds) is { } holds
-        && (await Query($"SELECT {holds.OfPerson("@person", "@resource")}", person, [], reader => !reader.IsDBNull(0), cancel)) is [true];
+        _unit.HoldSql is { } holds
+        && (await _rows.Query($"SELECT {holds.OfPerson("@person", "@resource")}", person, [], reader => !reader.IsDBNull(0), cancel)) is [true];
 
     /// <summary>Whether rows of an erased person are still being removed.</summary>
     public async ValueTask<bool> AreBeingRemoved(SubjectRef person, CancellationToken cancel) =>
-        (await Query("SELECT key FROM engine_purge WHERE resource = @resource AND kind = 0 AND key = @person", person, [], reader => reader.GetInt64(0), cancel)).Count > 0;
+        (await _rows.Query("SELECT key FROM engine_purge WHERE resource = @resource AND kind = 0 AND key = @person", person, [], reader => reader.GetInt64(0), cancel)).Count > 0;
 
     /// <summary>A fingerprint of the person's key: it says which key, and tells nothing of it. Null when there is none any more.</summary>
     public async ValueTask<string?> FingerprintOf(SubjectRef person, CancellationToken cancel) =>
@@ -102,7 +101,7 @@ public sealed class SubjectRecords
     /// <summary>Opens the sealed file of a record.</summary>
     /// <returns>Null when it has none, or was deleted or erased meanwhile.</returns>
     public async ValueTask<Blobs.BlobReader?> OpenFile(SubjectRecord record, CancellationToken cancel) =>
-        record.Kind.BlobColumn < 0 || record.Values[record.Kind.BlobColumn].IsNull ? null : await new Blobs.HomeBlobs(_unit, _resource).Open(record.Kind, [.. record.Values], cancel);
+        record.Kind.BlobColumn < 0 || record.Values[record.Kind.BlobColumn].IsNull ? null : await new Blobs.HomeBlobs(_unit, _resource).Open(record.Kind, [.. record.Values], Sealer.OwnerOf(record.Kind, [.. record.Values]), cancel);
 
     /// <summary>The record that others of the person lie below, when it is nobody's: it is shared by all in it.</summary>
     public async ValueTask<SubjectRecord?> SharedParent(RecordKind parent, long key, CancellationToken cancel)
@@ -170,73 +169,7 @@ public sealed class SubjectRecords
         throw new StoreUnavailableException("A record is changed all the time and could not be corrected.");
     }
 
-    private async IAsyncEnumerable<(ResourceRef Resource, StoredRow Row)> Rows(SubjectSearch search, SubjectRef person, [EnumeratorCancellation] CancellationToken cancel)
-    {
-        var kind = search.Kind;
-        ColumnValue[]? last = null;
-        while (true)
-        {
-            var rows = await Query(last is null ? search.First : search.Next, person, last ?? [], reader => Read(reader, kind), cancel);
-            foreach (var (resource, row) in rows)
-            {
-                yield return (resource == 0 ? ResourceRef.Geography : _resource, row);
-            }
-
-            if (rows.Count < PieceRows)
-            {
-                yield break;
-            }
-
-            last = [.. kind.KeyColumns.Select(key => rows[^1].Row.Values[key])];
-        }
-    }
-
     private static (int Place, long Count) Numbered(DbDataReader reader) => (reader.GetInt32(0), Convert.ToInt64(reader.GetValue(1), CultureInfo.InvariantCulture));
-
-    private static (long Resource, StoredRow Row) Read(DbDataReader reader, RecordKind kind)
-    {
-        var values = new ColumnValue[kind.Columns.Count];
-        for (var i = 0; i < values.Length; i++)
-        {
-            values[i] = reader.IsDBNull(i + 1) ? ColumnValue.Null : kind.Columns[i].Type switch
-            {
-                ColumnType.Integer => ColumnValue.Of(reader.GetInt64(i + 1)),
-                ColumnType.Text => ColumnValue.Of(reader.GetString(i + 1)),
-                _ => ColumnValue.Of(reader.GetFieldValue<byte[]>(i + 1)),
-            };
-        }
-
-        var payload = reader.IsDBNull(values.Length + 2) ? null : reader.GetFieldValue<byte[]>(values.Length + 2);
-        return (reader.GetInt64(0), new StoredRow(values, reader.GetInt64(values.Length + 1), payload));
-    }
-
-    private ValueTask<List<T>> Query<T>(string sql, SubjectRef person, ColumnValue[] after, Func<DbDataReader, T> read, CancellationToken cancel) =>
-        _unit.Engine.Query(
-            async (connection, cancel) =>
-            {
-                // The connections of the embedded engine stay, and with them what was prepared.
-                using var own = _unit.Engine.IsShared ? connection.CreateCommand() : null;
-#pragma warning disable CA2100 // Names of the catalogue, nothing that anybody sent.
-                own?.CommandText = sql;
-#pragma warning restore CA2100
-                var command = own ?? KeptCommands.Of(connection, sql);
-                command.Set("@resource", _resource.Number);
-                command.Set("@person", person.Value);
-                for (var i = 0; i < after.Length; i++)
-                {
-                    command.Set($"@k{i}", after[i].Type switch { ColumnType.Integer => after[i].Number, ColumnType.Text => after[i].Text!, _ => after[i].Bytes! });
-                }
-
-                var found = new List<T>();
-                using var reader = await command.ExecuteReaderAsync(cancel);
-                while (await reader.ReadAsync(cancel))
-                {
-                    found.Add(read(reader));
-                }
-
-                return found;
-            },
-            cancel);
 }
 
 /// <summary>Why a record is among what is kept about a person.</summary>

@@ -8,11 +8,11 @@ namespace Domicile.Storage;
 /// </summary>
 internal sealed class SubjectSearches
 {
-    public SubjectSearches(IReadOnlyList<RecordKind> kinds, int pieceRows)
+    public SubjectSearches(IReadOnlyList<RecordKind> kinds)
     {
-        All = [.. kinds.SelectMany(kind => Of(kind, kinds, pieceRows))];
-        Which = Together(search => $"EXISTS (SELECT 1 FROM {search.Kind.Table} t WHERE {search.Where})");
-        Counts = Together(search => $"(SELECT count(*) FROM {search.Kind.Table} t WHERE {search.Where})");
+        All = [.. kinds.SelectMany(kind => Of(kind, kinds))];
+        Which = Together(search => $"EXISTS (SELECT 1 FROM {search.Kind.Table} t WHERE {search.Condition})");
+        Counts = Together(search => $"(SELECT count(*) FROM {search.Kind.Table} t WHERE {search.Condition})");
     }
 
     /// <summary>Each of them, kind by kind.</summary>
@@ -27,7 +27,7 @@ internal sealed class SubjectSearches
     private string Together(Func<SubjectSearch, string> each) =>
         All.Count == 0 ? "SELECT 0, 0 WHERE 1 = 0" : string.Join(" UNION ALL ", All.Select((search, place) => $"SELECT {place.ToString(CultureInfo.InvariantCulture)}, {each(search)}"));
 
-    private static IEnumerable<SubjectSearch> Of(RecordKind kind, IReadOnlyList<RecordKind> kinds, int pieceRows)
+    private static IEnumerable<SubjectSearch> Of(RecordKind kind, IReadOnlyList<RecordKind> kinds)
     {
         var resource = $"t.resource {(kind.Category == DataCategory.Audit ? "IN (@resource, 0)" : "= @resource")}";
         for (var i = 0; i < kind.Columns.Count; i++)
@@ -39,11 +39,11 @@ internal sealed class SubjectSearches
                 var where = kind.OwnerFoundBy is { } type && kinds.First(found => found.ClrType == type) is var finder
                     ? $"t.{kind.Columns[kind.ParentColumn].Name} IN (SELECT f.{finder.Columns[finder.ParentColumn].Name} FROM {finder.Table} f WHERE f.{finder.Columns[finder.OwnerColumn].Name} = @person AND f.resource = @resource) AND t.{column.Name} = @person AND {resource}"
                     : $"t.{column.Name} = @person AND {resource}";
-                yield return new SubjectSearch(kind, SubjectFiling.Own, where, pieceRows);
+                yield return new SubjectSearch(kind, SubjectFiling.Own, where);
             }
             else if (column.Role.HasFlag(ColumnRole.Subject))
             {
-                yield return new SubjectSearch(kind, SubjectFiling.Mentioned, $"t.{column.Name} = @person AND {resource}", pieceRows);
+                yield return new SubjectSearch(kind, SubjectFiling.Mentioned, $"t.{column.Name} = @person AND {resource}");
             }
         }
     }
@@ -52,12 +52,15 @@ internal sealed class SubjectSearches
 /// <summary>By which column records of a kind are found.</summary>
 internal sealed class SubjectSearch
 {
-    public SubjectSearch(RecordKind kind, SubjectFiling filing, string where, int pieceRows)
+    /// <summary>Rows read in one piece.</summary>
+    public const int PieceRows = 200;
+
+    public SubjectSearch(RecordKind kind, SubjectFiling filing, string where)
     {
-        (Kind, Filing, Where) = (kind, filing, where);
+        (Kind, Filing, Condition) = (kind, filing, where);
         var order = kind.KeyColumns.Select(key => kind.Columns[key].Name).ToList();
         var select = $"SELECT t.resource, {string.Join(", ", kind.Columns.Select(column => $"t.{column.Name}"))}, t.version, t.payload FROM {kind.Table} t WHERE {where}";
-        var orderBy = $" ORDER BY {string.Join(", ", order.Select(name => $"t.{name}"))} LIMIT {pieceRows.ToString(CultureInfo.InvariantCulture)}";
+        var orderBy = $" ORDER BY {string.Join(", ", order.Select(name => $"t.{name}"))} LIMIT {PieceRows.ToString(CultureInfo.InvariantCulture)}";
         First = select + orderBy;
         Next = $"{select} AND ({string.Join(", ", order.Select(name => $"t.{name}"))}) > ({string.Join(", ", order.Select((_, i) => $"@k{i}"))}){orderBy}";
     }
@@ -67,7 +70,11 @@ internal sealed class SubjectSearch
     /// <summary>Why what it finds is among what is kept about the person.</summary>
     public SubjectFiling Filing { get; }
 
-    public string Where { get; }
+    /// <summary>The condition on the row <c>t</c>.</summary>
+    public string Condition { get; }
+
+    /// <summary>The same, of those rows <c>t</c> only for which a condition holds.</summary>
+    public SubjectSearch Where(string condition) => new(Kind, Filing, $"{Condition} AND {condition}");
 
     /// <summary>The first rows: resource, columns, version, payload.</summary>
     public string First { get; }

@@ -33,6 +33,7 @@ public sealed class DeclarationTests
         "storage.hold.Covers",                // one of two words, or the name of a kind of record
         "storage.defaultRule.Kind",           // the name of a kind of record
         "storage.ending.Event",               // the name of an event, which code names
+        "storage.restriction.Below",          // a word, or the name of a kind of record
         "storage.rootRetention.Kind",         // the name of a kind of record
         "storage.retention.Kind",             // the name of a kind of record
     ];

@@ -24,9 +24,22 @@ public sealed class HoldTests : Conversation, IClassFixture<HoldTests.Held>
         Assert.Equal(("chat.thread", "Case 4711", false), (listed.GetProperty("covers").GetString(), listed.GetProperty("reason").GetString(), listed.GetProperty("isDue").GetBoolean()));
         Assert.StartsWith("19:", listed.GetProperty("name").GetString(), StringComparison.Ordinal);
         Assert.Empty(_held.After.EnumerateArray());
+        Assert.Contains("restricted.read", _held.Acts, StringComparison.Ordinal);
         Assert.Contains("hold.placed", _held.Acts, StringComparison.Ordinal);
         Assert.Contains("hold.released", _held.Acts, StringComparison.Ordinal);
         Assert.Contains("Case 4711", _held.Acts, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_the_hold_keeps_of_somebody_who_was_erased_is_shown_to_who_may_place_holds_until_it_is_released()
+    {
+        await Played();
+        var records = _held.Restricted.EnumerateArray().ToList();
+        Assert.All(records, record => Assert.Equal(_held.Erased, Assert.Single(record.GetProperty("identifiers").EnumerateArray()).GetProperty("value").GetString()));
+        var said = Assert.Single(records, record => record.GetProperty("kind").GetString() == "chat.message" && record.GetProperty("fields").GetProperty("content").ValueKind == JsonValueKind.String);
+        Assert.Equal(("what cy said", _held.Erased), (said.GetProperty("fields").GetProperty("content").GetString(), said.GetProperty("fields").GetProperty("sender").GetString()));
+        Assert.Single(records, record => record.GetProperty("kind").GetString() == "chat.participant");
+        Assert.Empty(_held.RestrictedAfter.EnumerateArray());
     }
 
     private protected override Task<ScriptSummary> Played() => _held.Played!;
@@ -41,6 +54,12 @@ public sealed class HoldTests : Conversation, IClassFixture<HoldTests.Held>
         internal JsonElement Listed { get; private set; }
 
         internal JsonElement After { get; private set; }
+
+        internal string Erased { get; private set; } = "";
+
+        internal JsonElement Restricted { get; private set; }
+
+        internal JsonElement RestrictedAfter { get; private set; }
 
         internal string Acts { get; private set; } = "";
 
@@ -57,12 +76,27 @@ public sealed class HoldTests : Conversation, IClassFixture<HoldTests.Held>
                     return;
                 }
 
+                if (what == "read")
+                {
+                    Erased = which;
+                    Restricted = await Kept(records => records.GetArrayLength() > 1);
+                    return;
+                }
+
                 await server.Command("hold", "release", "demo", which, "--geography", "Europe", "--data", server.Data);
                 After = await Command("hold", "list", "demo");
+                RestrictedAfter = await Kept(records => records.GetArrayLength() == 0);
                 var file = Path.Combine(server.Data, "exported.jsonl");
                 await server.Command("audit", "export", file, "--geography", "Europe", "--data", server.Data);
                 Acts = await File.ReadAllTextAsync(file);
             });
+
+            async Task<JsonElement> Kept(Func<JsonElement, bool> isThere)
+            {
+                JsonElement kept = default;
+                await Eventually.Holds(async () => isThere(kept = await Command("hold", "restricted", "demo")), TimeSpan.FromMinutes(1), () => $"{kept}");
+                return kept;
+            }
 
             async Task<JsonElement> Command(params string[] command) => JsonElement.Parse(await server.Command([.. command, "--geography", "Europe", "--data", server.Data, "--json"]));
         }

@@ -105,6 +105,7 @@ internal static class Interface
         new("Retention_SetRule", 200, PrivacyJson.Default.SetRuleRequest, """{"kind":"chat.message","name":"THREAD","days":365,"graceDays":7,"dryRun":true}"""),
         new("Retention_ListOldest", 200),
         new("Holds_Place", 201, PrivacyJson.Default.PlaceHoldRequest, """{"covers":"subject","name":"MEMBER","reason":"r","reviewOn":"2027-06-30T00:00:00Z"}"""),
+        new("Holds_ReadRestricted", 200) { Query = [("maxPageSize", "10"), ("continuation", "1~resource~1~chat.creation~1~00000000000000000000000000000001")] },
         new("Holds_List", 200) { Query = [("maxPageSize", "10"), ("continuation", "subject~GUID")] },
         new("Holds_Release", 204),
         new("Residency_BeginVerification", 202),

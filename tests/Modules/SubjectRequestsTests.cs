@@ -107,13 +107,20 @@ public abstract class SubjectRequestsTests(StoreFixture fixture) : IAsyncLifetim
         };
         await Commit(b => b.Insert(request), Unit);
 
-        var waiting = await ThroughCrashes(request, ["begin", "held", "count", "erase", "erased"], now => now.State == SubjectRequestState.Restricted);
+        // Held as a whole, she waits; of a thread that is held, what is hers is kept out of sight, and she is erased.
+        var waiting = await ThroughCrashes(request, holdsThread ? ["begin", "count", "erase", "erased", "kept"] : ["begin", "held", "count", "erase", "erased"], now => now.State == SubjectRequestState.Restricted);
         Assert.Equal(("/problems/storage/under-hold", 3), (waiting.Obstacle, waiting.PeopleDone));
         Assert.Equal(["/problems/storage/under-hold", null, null, null], waiting.People.Select(person => person.Obstacle));
-        Assert.Equal([false, false, true, true], waiting.People.Select(person => person.ErasedOn is not null));
+        Assert.Equal([holdsThread, false, true, true], waiting.People.Select(person => person.ErasedOn is not null));
         Assert.Null(await Home.Store.Get<UserAccount>([alias], Cancel));
-        Assert.NotNull(await Home.Store.Get<UserAccount>([_ada], Cancel));
-        Assert.Equal(Messages + 1, (await Home.Store.Range<ChatMessage>(_thread).Take(1_000).Open(Cancel)).Count(line => line.Content is not null));
+        Assert.Equal(holdsThread, await Home.Store.Get<UserAccount>([_ada], Cancel) is null);
+        Assert.Equal(holdsThread ? 1 : Messages + 1, (await Home.Store.Range<ChatMessage>(_thread).Take(1_000).Open(Cancel)).Count(line => line.Content is not null));
+        Assert.Equal(
+            holdsThread ? [("chat.participant", 1), ("chat.message", Messages)] : [],
+            (waiting.People[0].Held ?? []).Select(tally => (tally.Kind, (int)tally.Records)).OrderBy(each => each.Item2));
+        var restricted = await Home.Restrictions.Read(null, 1_000, Cancel);
+        Assert.Equal(holdsThread ? Messages + 1 : 0, restricted.Count);
+        Assert.All(restricted.Where(each => each.Record.Kind.Name == "chat.message"), each => Assert.StartsWith("ada says ", each.Record.Content!["content"]!.GetValue<string>(), StringComparison.Ordinal));
         Assert.Empty(await Completions());
 
         // However often it is looked at, while the hold lasts nothing more is written.
@@ -124,7 +131,8 @@ public abstract class SubjectRequestsTests(StoreFixture fixture) : IAsyncLifetim
         }
 
         Assert.Null(await Home.Holds.Release((await Home.Holds.Find(hold.Id, Cancel))!, new AuditNote(AuditedAct.HoldReleased, "node"), Cancel));
-        var done = await ThroughCrashes(request, ["count", "erase", "erased", "state", "complete"], now => now.IsOver);
+        var done = await ThroughCrashes(request, holdsThread ? ["kept", "state", "complete"] : ["count", "erase", "erased", "state", "complete"], now => now.IsOver);
+        Assert.Empty(await Home.Restrictions.Read(null, 10, Cancel));
         Assert.Equal((SubjectRequestState.Completed, null), (done.State, done.Obstacle));
         Assert.All(done.People, person => Assert.Null(person.Obstacle));
         Assert.Equal((Messages, 2), ((int)done.Tally.Single(tally => tally.Kind == "chat.message").Records, (int)done.Tally.Single(tally => tally.Kind == "identity.user").Records));
@@ -237,8 +245,10 @@ public abstract class SubjectRequestsTests(StoreFixture fixture) : IAsyncLifetim
 
     private async Task Until(SubjectRequests requests, Func<bool> enough)
     {
+        var rounds = 0;
         do
         {
+            Assert.True(++rounds < 100, "It does not come to that.");
             await requests.CarryOut(Unit, Cancel);
             await fixture.Unit.Housekeeping.Purge(Cancel);
         }

@@ -93,7 +93,7 @@ internal sealed class ResidueScan
         var ownerless = parents.Select(parent => HKDF.DeriveKey(HashAlgorithmName.SHA256, parent, 32, salt: [], info: "domicile/seal/1/parent"u8.ToArray())).ToList();
         var owned = people.SelectMany(_ => parents, (person, parent) => HKDF.DeriveKey(
             HashAlgorithmName.SHA256, [.. person, .. parent], 32, salt: [], info: "domicile/seal/1/owner+parent"u8.ToArray())).ToList();
-        foreach (var (keys, sort) in new[] { (ownerless, (byte)1), (owned, (byte)2) })
+        foreach (var (keys, sort) in new[] { (ownerless, (byte)1), (owned, (byte)2), (owned, (byte)3) })
         {
             foreach (var key in keys)
             {
@@ -138,11 +138,12 @@ internal sealed class ResidueScan
     /// <summary>The nonces of what can be payloads of a sort.</summary>
     private static IEnumerable<int> Payloads(byte[] bytes, byte sort)
     {
-        for (var at = 0; at + Seal.OverheadBytes + 2 <= bytes.Length; at++)
+        for (var at = 0; at + Seal.OverheadBytes + 10 <= bytes.Length; at++)
         {
             if (bytes[at] == Seal.Format && bytes[at + 1] == sort && bytes[at + 2] < ColumnsMax)
             {
-                yield return at + 3;
+                // A stand-in is named before the nonce.
+                yield return at + (sort == 3 ? 11 : 3);
             }
         }
     }

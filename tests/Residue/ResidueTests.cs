@@ -14,7 +14,7 @@ namespace Domicile.Tests.Residue;
 /// </summary>
 public abstract class ResidueTests(StoreFixture fixture) : StoreTests(fixture)
 {
-    private readonly Dictionary<string, List<string>> _canaries = new() { ["ada"] = [], ["bo"] = [], ["doomed"] = [] };
+    private readonly Dictionary<string, List<string>> _canaries = new() { ["ada"] = [], ["bo"] = [], ["doomed"] = [], ["held"] = [] };
     private readonly HashSet<long> _buckets = [];
     private readonly HashSet<KeyName> _names = [];
 
@@ -48,6 +48,11 @@ public abstract class ResidueTests(StoreFixture fixture) : StoreTests(fixture)
             await Commit(b => b.Insert(new Letter { Key = new(person.Value), Writer = person, Text = Canary(who) }));
             await File(album, person, Canary(who));
         }
+
+        var held = await Room();
+        var hold = (await Home.Holds.OnRoot(Unit.Catalogue.Of<Room>(), held.Value, new HoldTerms("r", Clock.GetUtcNow().AddDays(9), new AuditNote(AuditedAct.HoldPlaced, "node")), Cancel)).Placed!;
+        await Commit(b => b.Lock(held, Refused).Insert(new Member { Room = held, Person = ada, Nickname = Canary("held") }));
+        await Commit(b => b.Lock(held, Refused).Append(Says(held, ada, Canary("held"))));
 
         // Every node has all of it at hand, and both of them write for both.
         for (var i = 0; i < 8; i++)
@@ -85,6 +90,16 @@ public abstract class ResidueTests(StoreFixture fixture) : StoreTests(fixture)
         Assert.Null(await Home.EraseSubject(ada, _ => { }, Cancel));
         await Commit(b => b.Delete<Room>([doomed]));
         await Unit.Housekeeping.Purge(Cancel);
+
+        // What a hold keeps is sealed under keys of its own, which are there to be found until the hold is released.
+        Assert.Equal(2, (await Home.Restrictions.Read(null, 10, Cancel)).Count);
+        await NoteNames();
+        List<byte[]> during = [.. await Databases(), .. await Backup()];
+        var kept = Scan(during, rootBefore);
+        Assert.All(_canaries["held"], canary => Assert.True(kept.Count(canary) > 0, $"{canary} is held and is not found."));
+        Assert.Null(await Home.Holds.Release(hold, new AuditNote(AuditedAct.HoldReleased, "node"), Cancel));
+        await Unit.Housekeeping.Purge(Cancel);
+        before.AddRange(during);
         await Unit.Blobs.CollectGone(Cancel);
 
         // The epoch ends on one node, while others still have what they remember, write on, and make keys.
@@ -105,7 +120,7 @@ public abstract class ResidueTests(StoreFixture fixture) : StoreTests(fixture)
         var found = Scan(left, rootNow);
         Assert.DoesNotContain(KeyName.Of(ada), found.Keys);
         Assert.DoesNotContain(new KeyName("test.room", doomed.Value), found.Keys);
-        Assert.All(_canaries["ada"].Concat(_canaries["doomed"]), canary => Assert.Equal(0, found.Count(canary)));
+        Assert.All(_canaries["ada"].Concat(_canaries["doomed"]).Concat(_canaries["held"]), canary => Assert.Equal(0, found.Count(canary)));
         Assert.All(_canaries["bo"], canary => Assert.True(found.Count(canary) > 0, $"{canary} is somebody else's and does not open any more."));
 
         // It is all there; only the key of the epoch is not.

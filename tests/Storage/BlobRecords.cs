@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Domicile.Residency;
+using Domicile.Storage;
 
 namespace Domicile.Tests.Storage;
 
@@ -91,5 +92,6 @@ internal sealed partial class BlobJson : JsonSerializerContext
     public static Catalogue Catalogue() => new Catalogue()
         .Add<Room>(TestJson.Default).Add<Member>(TestJson.Default).Add<Line>(TestJson.Default).Add<Setting>(TestJson.Default).Add<Letter>(TestJson.Default)
         .Add<Album>(Default).Add<Attachment>(Default).Add<Picture>(Default).Add<Archive>(Default)
+        .Add<Hold>(StorageRecords.Default).Add<Restriction>(StorageRecords.Default).Add<AuditDay>(StorageRecords.Default).Add<AuditEntry>(StorageRecords.Default).Add<AuditGroup>(StorageRecords.Default)
         .Close();
 }

@@ -209,7 +209,7 @@ internal sealed partial class TestJson : JsonSerializerContext
     public static Catalogue Catalogue() => new Catalogue()
         .Add<Room>(Default).Add<Member>(Default).Add<Line>(Default).Add<Setting>(Default).Add<Letter>(Default).Add<OptOut>(Default).Add<Visit>(Default)
         .Add<Diary>(Default).Add<Chapter>(Default).Add<Page>(Default)
-        .Add<HouseKey>(Default).Add<Hold>(StorageRecords.Default).Add<RetentionRule>(StorageRecords.Default).Add<RootRetentionRule>(StorageRecords.Default).Add<KnownDefault>(StorageRecords.Default).Add<Ending>(StorageRecords.Default)
+        .Add<HouseKey>(Default).Add<Hold>(StorageRecords.Default).Add<Restriction>(StorageRecords.Default).Add<RetentionRule>(StorageRecords.Default).Add<RootRetentionRule>(StorageRecords.Default).Add<KnownDefault>(StorageRecords.Default).Add<Ending>(StorageRecords.Default)
         .Add<AuditDay>(StorageRecords.Default).Add<AuditEntry>(StorageRecords.Default).Add<AuditGroup>(StorageRecords.Default)
         .Close();
 }

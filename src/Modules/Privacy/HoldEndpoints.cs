@@ -13,6 +13,8 @@ internal sealed class HoldEndpoints(IResourceHomes homes, TimeProvider clock)
     private const int NameMax = 512;
     private const int ReviewYearsMax = 10;
 
+    private static readonly Problem BadSize = HttpProblems.BadParameter("maxPageSize", $"a number from 1 to {PageMax}");
+
     private static readonly Access Holding = Access.Administrator(AdministratorRole.Owner, AdministratorRole.Privacy);
 
     /// <summary>What a person can be known by, in the order in which it is tried.</summary>
@@ -23,6 +25,7 @@ internal sealed class HoldEndpoints(IResourceHomes homes, TimeProvider clock)
         Of("POST", "/resources/{nameOrId}/holds", "Holds_Place", Place),
         Of("GET", "/resources/{nameOrId}/holds", "Holds_List", List),
         Of("DELETE", "/resources/{nameOrId}/holds/{holdId}", "Holds_Release", Release),
+        Of("GET", "/resources/{nameOrId}/restrictedRecords", "Holds_ReadRestricted", ReadRestricted),
     ];
 
     private static Operation Of(string method, string path, string name, OperationHandler handler) =>
@@ -106,10 +109,9 @@ internal sealed class HoldEndpoints(IResourceHomes homes, TimeProvider clock)
 
     private async ValueTask<Reply> List(Call call, CancellationToken cancel)
     {
-        var size = 100;
-        if (call.Query("maxPageSize") is { } asked && (!int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out size) || size is < 1 or > PageMax))
+        if (SizeOf(call) is not { } size)
         {
-            return HttpProblems.BadParameter("maxPageSize", $"a number from 1 to {PageMax}");
+            return BadSize;
         }
 
         (string Covers, Guid Id)? after = null;
@@ -139,6 +141,56 @@ internal sealed class HoldEndpoints(IResourceHomes homes, TimeProvider clock)
         var next = holds.Count < size ? null : $"/resources/{home.ResourceId:D}/holds?maxPageSize={size}&continuation={Uri.EscapeDataString($"{holds[^1].Covers}~{holds[^1].Id:D}")}";
         return Reply.Json(200, new HoldList([.. holds.Select(hold => ReplyOf(hold, names.GetValueOrDefault(hold.Id)))], next), PrivacyJson.Default.HoldList);
     }
+
+    /// <summary>What only holds keep of people who were erased. Who is shown it is written down before they are.</summary>
+    private async ValueTask<Reply> ReadRestricted(Call call, CancellationToken cancel)
+    {
+        if (SizeOf(call) is not { } size)
+        {
+            return BadSize;
+        }
+
+        if (await homes.Find(call.Geography, call.Route("nameOrId"), cancel) is not { } home)
+        {
+            return PrivacyProblems.NoResource;
+        }
+
+        List<RestrictedRecord> page;
+        try
+        {
+            page = await home.Restrictions.Read(call.Query("continuation"), size, cancel);
+        }
+        catch (FormatException)
+        {
+            return HttpProblems.BadParameter("continuation", "the one of a nextLink");
+        }
+
+        var outcome = await home.Store.Commit(b => b.Audit(call.Act(AuditedAct.RestrictedRead, resource: home.ResourceId) with { Count = page.Count }), cancel);
+        if (outcome.Refused is { } refused)
+        {
+            return refused;
+        }
+
+        var fields = new RecordFields(home);
+        var records = new List<RestrictedReply>(page.Count);
+        foreach (var (record, restriction, _) in page)
+        {
+            fields.Name(new SubjectRef(restriction.Handle), restriction.Identifiers.FirstOrDefault(identifier => identifier.Purpose == Identifier.CommunicationUser)?.Value);
+            records.Add(new RestrictedReply(
+                restriction.RestrictedOn,
+                [.. restriction.Identifiers.Select(identifier => new SubjectIdentifier(identifier.Purpose, identifier.Value))],
+                record.Kind.Name,
+                await fields.Of(record, cancel)));
+        }
+
+        var next = page.Count < size ? null : $"/resources/{home.ResourceId:D}/restrictedRecords?maxPageSize={size}&continuation={Uri.EscapeDataString(page[^1].Place)}";
+        return Reply.Json(200, new RestrictedList(records, next), PrivacyJson.Default.RestrictedList);
+    }
+
+    private static int? SizeOf(Call call) =>
+        call.Query("maxPageSize") is not { } asked ? 100
+        : int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out var size) && size is >= 1 and <= PageMax ? size
+        : null;
 
     private async ValueTask<Reply> Release(Call call, CancellationToken cancel)
     {

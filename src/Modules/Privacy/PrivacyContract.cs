@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Domicile.Modules.Http;
 using Domicile.Residency;
@@ -63,6 +64,18 @@ internal sealed record HoldReply(
 /// <summary>A page of holds.</summary>
 internal sealed record HoldList(IReadOnlyList<HoldReply> Value, string? NextLink);
 
+/// <summary>A record of somebody who was erased, which only a hold keeps.</summary>
+/// <param name="RestrictedOn">Since when.</param>
+/// <param name="Identifiers">What the person was known by.</param>
+/// <param name="Kind">The kind of record.</param>
+/// <param name="Fields">Its members by name; instants in UTC, people by their identifiers.</param>
+internal sealed record RestrictedReply(DateTimeOffset RestrictedOn, IReadOnlyList<SubjectIdentifier> Identifiers, string Kind, JsonObject Fields);
+
+/// <summary>GET /resources/{nameOrId}/restrictedRecords.</summary>
+/// <param name="Value">Records, those of one person after the other's.</param>
+/// <param name="NextLink">Where more are.</param>
+internal sealed record RestrictedList(IReadOnlyList<RestrictedReply> Value, string? NextLink);
+
 /// <summary>POST /resources/{nameOrId}/retention.</summary>
 /// <param name="Kind">The kind of record.</param>
 /// <param name="Name">The id of the root that the rule is for, such as a thread; none for the whole resource.</param>
@@ -112,5 +125,6 @@ internal sealed record OldestReply(string Kind, DateTimeOffset CountsFrom, DateT
 [JsonSerializable(typeof(PlaceHoldRequest))]
 [JsonSerializable(typeof(HoldReply))]
 [JsonSerializable(typeof(HoldList))]
+[JsonSerializable(typeof(RestrictedList))]
 [JsonSerializable(typeof(InventoryHistory))]
 internal sealed partial class PrivacyJson : JsonSerializerContext;

@@ -26,7 +26,7 @@ internal sealed class SubjectArchive(Home home, SubjectRef person, DateTimeOffse
 
     private const int SharedMax = 100_000;
     private static readonly JsonWriterOptions Writing = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private readonly Dictionary<SubjectRef, string?> _names = [];
+    private readonly RecordFields _fields = new(home);
     private readonly HashSet<(RecordKind Kind, long Key)> _shared = [];
     private readonly SortedDictionary<string, (string Filing, long Records)> _counts = new(StringComparer.Ordinal);
 
@@ -214,25 +214,8 @@ internal sealed class SubjectArchive(Home home, SubjectRef person, DateTimeOffse
         await text.WriteAsync("</body></html>\n");
     }
 
-    private async Task<JsonObject> Describe(SubjectRecord record, CancellationToken cancel)
-    {
-        var fields = new JsonObject();
-        for (var i = 0; i < record.Kind.Columns.Count; i++)
-        {
-            var column = record.Kind.Columns[i];
-            if (!column.Role.HasFlag(ColumnRole.Identity) && !column.Role.HasFlag(ColumnRole.Blob))
-            {
-                fields[Camel(column.Member)] = await Value(column, record.Values[i], cancel);
-            }
-        }
-
-        foreach (var (name, value) in record.Content ?? [])
-        {
-            fields[Camel(name)] = value?.DeepClone();
-        }
-
-        return new JsonObject { ["kind"] = record.Kind.Name, ["filing"] = FilingOf(record.Filing), ["fields"] = fields };
-    }
+    private async Task<JsonObject> Describe(SubjectRecord record, CancellationToken cancel) =>
+        new() { ["kind"] = record.Kind.Name, ["filing"] = FilingOf(record.Filing), ["fields"] = await _fields.Of(record, cancel) };
 
     /// <summary>What the person is known by here; it rests in the key store, under their key.</summary>
     private async ValueTask<List<(string Type, string Value)>> Identifiers(CancellationToken cancel)
@@ -247,42 +230,6 @@ internal sealed class SubjectArchive(Home home, SubjectRef person, DateTimeOffse
         }
 
         return identifiers;
-    }
-
-    private async ValueTask<JsonNode?> Value(Column column, ColumnValue value, CancellationToken cancel)
-    {
-        var type = Nullable.GetUnderlyingType(column.ClrType) ?? column.ClrType;
-        return value.IsNull ? null
-            : type == typeof(DateTimeOffset) ? JsonValue.Create(DateTimeOffset.FromUnixTimeMilliseconds(value.Number).UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture))
-            : type == typeof(SubjectRef) ? JsonValue.Create(await NameOf(new SubjectRef(value.Number), cancel))
-            : type == typeof(bool) ? JsonValue.Create(value.Number != 0)
-            : type.IsEnum ? JsonValue.Create(Enum.GetName(type, Enum.ToObject(type, value.Number)) ?? value.Number.ToString(CultureInfo.InvariantCulture))
-            : type == typeof(Guid) ? JsonValue.Create(new Guid(value.Bytes!, bigEndian: true).ToString())
-            : value.Type switch
-            {
-                ColumnType.Integer => JsonValue.Create(value.Number),
-                ColumnType.Text => JsonValue.Create(value.Text),
-                _ => JsonValue.Create(Convert.ToBase64String(value.Bytes!)),
-            };
-    }
-
-    private async ValueTask<string?> NameOf(SubjectRef someone, CancellationToken cancel)
-    {
-        if (someone.IsNone)
-        {
-            return null;
-        }
-
-        if (!_names.TryGetValue(someone, out var name))
-        {
-            name = (await home.Resolve(Identifier.CommunicationUser, [someone], cancel)).GetValueOrDefault(someone);
-            if (_names.Count < SharedMax)
-            {
-                _names.Add(someone, name);
-            }
-        }
-
-        return name;
     }
 
     private async Task<(string Name, Stream Stream, Utf8JsonWriter Json)> Begin(ZipArchive zip, string name, CancellationToken cancel)
@@ -306,8 +253,6 @@ internal sealed class SubjectArchive(Home home, SubjectRef person, DateTimeOffse
     private static string FilingOf(SubjectFiling filing) => filing.ToString().ToLowerInvariant();
 
     private static string Html(string text) => HtmlEncoder.Default.Encode(text);
-
-    private static string Camel(string name) => char.ToLowerInvariant(name[0]) + name[1..];
 
     private static string Spaced(string name) => string.Concat(name.Select((letter, at) => char.IsUpper(letter) && at > 0 ? $" {char.ToLowerInvariant(letter)}" : letter.ToString()));
 

@@ -52,8 +52,15 @@ internal sealed record SubjectProgress(int People, int PeopleDone, long Records)
 /// <param name="Found">Whether somebody here has it, when the request was made.</param>
 /// <param name="Salt">The salt, told only to who sent the identifier: with it, and the identifier, the commitment can be checked.</param>
 /// <param name="ErasedOn">When what is filed under it was erased, for erase.</param>
-/// <param name="Obstacle">Why its erasure waits, such as a hold, while others of the request are erased.</param>
-internal sealed record CommittedIdentifier(string Type, string Commitment, bool Found, string? Salt, DateTimeOffset? ErasedOn, string? Obstacle);
+/// <param name="Obstacle">Why its erasure, or the end of it, waits, such as a hold, while others of the request are erased.</param>
+/// <param name="Held">What holds keep of them beyond the erasure, out of everybody's sight, by kind; none when nothing is left.</param>
+internal sealed record CommittedIdentifier(
+    string Type, string Commitment, bool Found, string? Salt, DateTimeOffset? ErasedOn, string? Obstacle, IReadOnlyList<HeldKindReply>? Held);
+
+/// <summary>Records of a kind that holds keep.</summary>
+/// <param name="Kind">The kind.</param>
+/// <param name="Records">How many.</param>
+internal sealed record HeldKindReply(string Kind, long Records);
 
 /// <summary>GET /privacy/subjectRequests.</summary>
 /// <param name="Value">Requests, the newest first.</param>
@@ -87,7 +94,7 @@ internal sealed record SubjectFileReply(int Number, string Type, long Bytes, Dat
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     AllowDuplicateProperties = false,
-    MaxDepth = 8,
+    MaxDepth = 12,
     Converters = [typeof(WireTime)])]
 [JsonSerializable(typeof(MakeSubjectRequest))]
 [JsonSerializable(typeof(SubjectRequestReply))]

@@ -323,6 +323,12 @@ internal sealed class SubjectRequestEndpoints(SubjectRequests requests, AuditPro
         request.Role,
         new SubjectProgress(request.People.Count, request.PeopleDone, request.Tally.Sum(tally => tally.Records)),
         [.. request.People.Select((person, i) => new CommittedIdentifier(
-            person.Type, person.Commitment, !person.Handle.IsNone, asked is null ? null : Convert.ToBase64String(SaltOf(secret!, request.Id, asked.Identifiers![i])), person.ErasedOn, person.Obstacle))],
+            person.Type,
+            person.Commitment,
+            !person.Handle.IsNone,
+            asked is null ? null : Convert.ToBase64String(SaltOf(secret!, request.Id, asked.Identifiers![i])),
+            person.ErasedOn,
+            person.Obstacle,
+            person.Held?.Select(tally => new HeldKindReply(tally.Kind, tally.Records)).ToList()))],
         request.Obstacle);
 }

@@ -135,7 +135,10 @@ internal sealed record RequestedPerson(string Type, string Commitment, SubjectRe
     /// <summary>When the key was destroyed.</summary>
     public DateTimeOffset? ErasedOn { get; init; }
 
-    /// <summary>Why their erasure waits: the type of a problem.</summary>
+    /// <summary>What holds keep of them beyond the erasure; null when nothing is left.</summary>
+    public IReadOnlyList<KindTally>? Held { get; init; }
+
+    /// <summary>Why their erasure, or the end of it, waits: the type of a problem.</summary>
     public string? Obstacle { get; init; }
 
     /// <summary>Bytes of the archive.</summary>

@@ -262,8 +262,8 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
     }
 
     /// <summary>
-    /// Erases everyone whom no hold covers, each by themselves: of one human's identifiers, those that are not held do not wait for those that are. What is held
-    /// stands at restricted, and is erased when the hold is released.
+    /// Erases everyone whom no hold covers as a whole, each by themselves: of one human's identifiers, those that are not held do not wait for those that are. Whom a hold
+    /// covers waits for its end; what holds keep of those who are erased, out of sight, goes when they end. Until then the request stands at restricted, and states nothing.
     /// </summary>
     private async Task<bool> Erase(Home unit, Home home, SubjectRequest request, CancellationToken cancel)
     {
@@ -302,7 +302,8 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
             }
 
             Step?.Invoke("erase");
-            if (await home.Subjects.FingerprintOf(person.Handle, cancel) is not null && await Erase(home, person.Handle, request, cancel) is { } refused)
+            if (await home.Subjects.FingerprintOf(person.Handle, cancel) is not null && !await home.Subjects.AreBeingRemoved(person.Handle, cancel)
+                && await Erase(home, person.Handle, request, cancel) is { } refused)
             {
                 if (!StorageProblems.IsHeld(refused))
                 {
@@ -321,9 +322,15 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
                 continue;
             }
 
+            if (await home.Subjects.FingerprintOf(person.Handle, cancel) is not null)
+            {
+                // Begun; the housekeeping holds back what is to be kept, and then destroys the key.
+                return false;
+            }
+
             Step?.Invoke("erased");
             var erased = With(request, at, person with { ErasedOn = clock.GetUtcNow(), Counted = null }) with { Tally = Sum([.. request.Tally, .. person.Counted ?? []]) };
-            if (await Save(unit, erased with { PeopleDone = erased.People.Count(each => each.Handle.IsNone || each.ErasedOn is not null) }, null, cancel) is not { } saved)
+            if (await Save(unit, erased with { PeopleDone = DoneOf(erased) }, null, cancel) is not { } saved)
             {
                 return false;
             }
@@ -331,25 +338,56 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
             request = saved;
         }
 
-        if (isHeld)
+        if (await Follow(unit, home, request, cancel) is not { } followed)
+        {
+            return false;
+        }
+
+        request = followed;
+        if (isHeld || request.People.Any(person => person.Held is not null))
         {
             // Looked at again and again while a hold lasts, it is written once.
             return request.State == SubjectRequestState.Restricted
                 || await Save(unit, request with { State = SubjectRequestState.Restricted, Obstacle = StorageProblems.HeldType }, null, cancel) is not null;
         }
 
-        foreach (var person in Known(request))
-        {
-            if (await home.Subjects.AreBeingRemoved(person.Handle, cancel))
-            {
-                return false;
-            }
-        }
-
         Step?.Invoke("state");
         var statement = JsonSerializer.Serialize(Statement(unit, request), SubjectJson.Default.ErasureStatement);
         return await Complete(unit, request with { Statement = statement }, cancel);
     }
+
+    /// <summary>Notes what holds keep of those who are erased.</summary>
+    /// <returns>The request as it is now; null when it is not known yet, or somebody else changed the request.</returns>
+    private async Task<SubjectRequest?> Follow(Home unit, Home home, SubjectRequest request, CancellationToken cancel)
+    {
+        foreach (var person in Known(request))
+        {
+            if (await home.Subjects.AreBeingRemoved(person.Handle, cancel))
+            {
+                return null;
+            }
+
+            var kept = person.ErasedOn is null ? [] : TallyOf(await home.Restrictions.Count(person.Handle, cancel));
+            if (kept.SequenceEqual(person.Held ?? []))
+            {
+                continue;
+            }
+
+            Step?.Invoke("kept");
+            var at = request.People.Index().First(each => each.Item.Handle == person.Handle).Index;
+            var noted = With(request, at, request.People[at] with { Held = kept.Count == 0 ? null : kept, Obstacle = kept.Count == 0 ? null : StorageProblems.HeldType });
+            if (await Save(unit, noted with { PeopleDone = DoneOf(noted) }, null, cancel) is not { } saved)
+            {
+                return null;
+            }
+
+            request = saved;
+        }
+
+        return request;
+    }
+
+    private static int DoneOf(SubjectRequest request) => request.People.Count(person => person.Handle.IsNone || (person.ErasedOn is not null && person.Held is null));
 
     /// <returns>The request with one person noted as held; null when somebody else changed it.</returns>
     private async Task<SubjectRequest?> Wait(Home unit, SubjectRequest request, int at, CancellationToken cancel)
@@ -450,7 +488,7 @@ internal sealed partial class SubjectRequests(TimeProvider clock, ILogger<Subjec
         People =
         [
             .. request.People.Select((each, i) => i == at ? person
-                : each.Handle == person.Handle ? each with { Key = person.Key, ErasedOn = person.ErasedOn, Obstacle = person.Obstacle }
+                : each.Handle == person.Handle ? each with { Key = person.Key, ErasedOn = person.ErasedOn, Held = person.Held, Obstacle = person.Obstacle }
                 : each),
         ],
     };

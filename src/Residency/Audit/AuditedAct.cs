@@ -110,6 +110,9 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
     /// <summary>The holds of a resource were listed.</summary>
     public static readonly AuditedAct HoldsListed = new(42, "holds.listed", "An administrator was shown the holds of a resource, with reasons and ids of people.", "Privacy");
 
+    /// <summary>What only holds keep was read.</summary>
+    public static readonly AuditedAct RestrictedRead = new(43, "restricted.read", "An administrator was shown records of erased people that only a hold keeps.", "Privacy");
+
     /// <summary>Diagnostic settings were changed.</summary>
     public static readonly AuditedAct LoggingChanged = new(80, "logging.changed", "Which categories of operation logs a resource keeps was changed.", "Logs");
 
@@ -127,7 +130,7 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
     [
         LogContinued, LogRead, AccessDenied,
         AdministratorTokenMinted, ResourceCreated, ResourceDeleted, SettingsChanged, RuleChanged, KeyRegenerated, KeysShown,
-        IdentitiesListed, TokensRevoked, IdentityErased, MessageSent, HoldPlaced, HoldReleased, HoldsListed,
+        IdentitiesListed, TokensRevoked, IdentityErased, MessageSent, HoldPlaced, HoldReleased, HoldsListed, RestrictedRead,
         SubjectRequestMade, SubjectRequestCancelled, SubjectRequestCompleted, SubjectExportRead,
         ResourceEmptied, ImportBegun, RecordsImported, ResourceExported,
         EventSubscriptionCreated, EventSubscriptionDeleted, EventsLeaveGeography, EventSubscriptionConsented, DeadLettersRedelivered,

@@ -94,6 +94,12 @@ internal interface IStoreEngine : IBlobRows, IAsyncDisposable
     /// <returns>Whether nothing is left and the purge itself is forgotten.</returns>
     Task<bool> ContinuePurge(Purge purge, int take, CancellationToken cancel);
 
+    /// <summary>
+    /// Puts the same content of rows in other seals, those left out that changed meanwhile. Nobody is told, and no rule stands against it: it is neither an edit nor a loss.
+    /// </summary>
+    /// <returns>How many rows.</returns>
+    Task<int> Reseal(RecordKind kind, long resource, IReadOnlyList<StoredRow> rows, CancellationToken cancel);
+
     /// <summary>How many lines of a file of the erasure ledger this database knows.</summary>
     ValueTask<long> LedgerSeen(string file, CancellationToken cancel);
 

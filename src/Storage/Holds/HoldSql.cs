@@ -1,6 +1,5 @@
 using System.Globalization;
 using Domicile.Residency;
-using Domicile.Storage.Engine;
 
 namespace Domicile.Storage;
 
@@ -12,20 +11,21 @@ namespace Domicile.Storage;
 internal sealed class HoldSql
 {
     private readonly string _holds;
-    private readonly IReadOnlyList<RecordKind> _kinds;
+    private readonly string _restrictions;
     private readonly Dictionary<RecordKind, string> _of = [];
 
-    private HoldSql(RecordKind hold, IReadOnlyList<RecordKind> kinds)
+    private HoldSql(RecordKind hold, RecordKind restriction)
     {
         _holds = Q(hold.Table);
-        _kinds = kinds;
+        _restrictions = Q(restriction.Table);
     }
 
     /// <summary>Whether there is any hold at all: what is asked first, and mostly answered with no.</summary>
     public string Any => $"EXISTS (SELECT 1 FROM {_holds})";
 
     /// <returns>Null for a catalogue without holds.</returns>
-    public static HoldSql? For(IReadOnlyList<RecordKind> kinds) => kinds.FirstOrDefault(kind => kind.ClrType == typeof(Hold)) is { } hold ? new HoldSql(hold, kinds) : null;
+    public static HoldSql? For(IReadOnlyList<RecordKind> kinds) =>
+        kinds.FirstOrDefault(kind => kind.ClrType == typeof(Hold)) is { } hold && kinds.FirstOrDefault(kind => kind.ClrType == typeof(Restriction)) is { } restriction ? new HoldSql(hold, restriction) : null;
 
     /// <summary>The id of a hold that covers the row <c>t</c> of a kind, or null.</summary>
     public string Of(RecordKind kind)
@@ -38,16 +38,24 @@ internal sealed class HoldSql
         }
     }
 
-    /// <summary>The id of a hold that keeps a person from being erased, or null: on them, on their resource, or on anything that would go with them.</summary>
+    /// <summary>
+    /// The id of a hold that keeps a person as a whole from being erased, or null: on them, or on their resource. What other holds cover of them is held back when
+    /// they are erased (<see cref="Restrictions"/>).
+    /// </summary>
     /// <param name="person">The parameter with the handle.</param>
     /// <param name="resource">The parameter with the number of the resource.</param>
-    public string OfPerson(string person, string resource)
-    {
-        // What is found through another kind lies where that kind has a row of the person, so the holds above it are met there.
-        var rows = LedgerColumns.OfPeople(_kinds).Select(place =>
-            $"(SELECT {Of(place.Kind)} FROM {Q(place.Kind.Table)} t WHERE t.{Q(place.Column.Name)} = {person} AND {Of(place.Kind)} IS NOT NULL LIMIT 1)");
-        return $"CASE WHEN {Any} THEN coalesce({string.Join(", ", rows.Prepend(OnPerson(person)).Prepend(OnResource(resource)))}) END";
-    }
+    public string OfPerson(string person, string resource) => $"CASE WHEN {Any} THEN coalesce({OnResource(resource)}, {OnPerson(person)}) END";
+
+    /// <summary>Whether a row <c>t</c> that was a person's goes with them: all but what was held back for a hold that stands.</summary>
+    /// <param name="kind">The kind.</param>
+    /// <param name="mark">The parameter with <see cref="Seal.StandInMark"/>.</param>
+    public string Goes(RecordKind kind, string mark) => $"CASE WHEN substr(t.payload, 2, 1) = {mark} THEN {Of(kind)} IS NULL ELSE TRUE END";
+
+    /// <summary>Whether a row <c>t</c> that mentions a person goes with them: all but what is held, when something was held back for them.</summary>
+    /// <param name="kind">The kind.</param>
+    /// <param name="person">The parameter with the handle.</param>
+    public string GoesMentioning(RecordKind kind, string person) =>
+        $"CASE WHEN EXISTS (SELECT 1 FROM {_restrictions} r WHERE r.resource = t.resource AND r.handle = {person}) THEN {Of(kind)} IS NULL ELSE TRUE END";
 
     /// <summary>The id of any hold in a resource, or null.</summary>
     public string AnyIn(string resource) => $"(SELECT h.id FROM {_holds} h WHERE h.resource = {resource} LIMIT 1)";

@@ -4,8 +4,8 @@ using Domicile.Storage.Engine;
 namespace Domicile.Storage;
 
 /// <summary>
-/// Which rule gives way to which, in one place: a hold stops everything; then what the law has us keep stays
-/// (<see cref="ErasureRule.KeepUntilExpiry"/>); then a person's erasure; then the shorter of the rules of retention. Every batch that would take a record away asks
+/// Which rule gives way to which, in one place: a hold stops everything, and what it keeps of a person who is erased is held back for it (<see cref="Restrictions"/>);
+/// then what the law has us keep stays (<see cref="ErasureRule.KeepUntilExpiry"/>); then a person's erasure; then the shorter of the rules of retention. Every batch that would take a record away asks
 /// here, in its own transaction, under the locks that keep a new hold from coming in between.
 /// </summary>
 internal static class Precedence
@@ -18,7 +18,7 @@ internal static class Precedence
     public static Problem? Refusal(Write write, long resource, IKnownRows rows) =>
         TakesAway(write) && rows.HoldOn(write.Kind, write.Key, resource) is { } hold ? StorageProblems.Held(hold) : null;
 
-    /// <summary>Why a person's erasure does not begin: a hold covers them, or something that would go with them.</summary>
+    /// <summary>Why a person's erasure does not begin: a hold covers them, or their whole resource.</summary>
     public static Problem? Refusal(SubjectRef erased, long resource, IKnownRows rows) =>
         !erased.IsNone && rows.HoldOnPerson(erased.Value, resource) is { } hold ? StorageProblems.Held(hold) : null;
 }

@@ -5,7 +5,7 @@ using Npgsql;
 namespace Domicile.Storage.Postgres;
 
 /// <summary>Removes the rows of a deleted root, an erased person or a deleted resource, a bounded piece at a time; begun again, it goes on where it was.</summary>
-internal sealed class PostgresPurge(NpgsqlConnection connection, Dictionary<RecordKind, PostgresTable> tables, Purge purge, int take)
+internal sealed class PostgresPurge(NpgsqlConnection connection, Dictionary<RecordKind, PostgresTable> tables, HoldSql? holds, Purge purge, int take)
 {
     public const string Insert = "INSERT INTO engine_purge (resource, kind, key, since) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
@@ -15,6 +15,7 @@ internal sealed class PostgresPurge(NpgsqlConnection connection, Dictionary<Reco
     /// </summary>
     public const string Ready = "SELECT id, resource, kind, key, since FROM engine_purge WHERE begun < pg_snapshot_xmin(pg_current_snapshot()) OR begun_at < now() - interval '10 minutes' ORDER BY id LIMIT $1";
 
+    private static readonly string Mark = $"'\\x{Convert.ToHexString(Seal.StandInMark)}'::bytea";
     private int _left = take;
 
     /// <returns>Whether nothing is left.</returns>
@@ -43,6 +44,9 @@ internal sealed class PostgresPurge(NpgsqlConnection connection, Dictionary<Reco
     }
 
     private string BlobOf(RecordKind kind) => kind.BlobColumn < 0 ? "" : $"{tables[kind].Name(kind.BlobColumn)} = NULL, ";
+
+    /// <summary>What was held back of a person stays while a hold stands.</summary>
+    private string Unheld(RecordKind kind) => holds is null ? "" : $" AND {holds.Goes(kind, Mark)}";
 
     private static string T(RecordKind kind) => PostgresTable.Quote(kind.Table);
 
@@ -82,7 +86,7 @@ internal sealed class PostgresPurge(NpgsqlConnection connection, Dictionary<Reco
             }
             else if (kind.OwnerColumn >= 0)
             {
-                await EraseWhere(kind, $"{table.Name(kind.OwnerColumn)} = $1", cancel, purge.Key);
+                await EraseWhere(kind, $"{table.Name(kind.OwnerColumn)} = $1{Unheld(kind)}", cancel, purge.Key);
             }
 
             if (kind.Erasure == ErasureRule.Delete)
@@ -91,7 +95,7 @@ internal sealed class PostgresPurge(NpgsqlConnection connection, Dictionary<Reco
                 {
                     if (kind.Columns[i].Role.HasFlag(ColumnRole.Subject))
                     {
-                        await EraseWhere(kind, $"{table.Name(i)} = $1", cancel, purge.Key);
+                        await EraseWhere(kind, $"{table.Name(i)} = $1{(holds is null ? "" : $" AND {holds.GoesMentioning(kind, "$1")}")}", cancel, purge.Key);
                     }
                 }
             }
@@ -115,7 +119,7 @@ internal sealed class PostgresPurge(NpgsqlConnection connection, Dictionary<Reco
 
         foreach (var parent in parents)
         {
-            await EraseWhere(kind, $"{table.Name(kind.OwnerColumn)} = $1 AND {table.Name(kind.ParentColumn)} = $2", cancel, purge.Key, parent);
+            await EraseWhere(kind, $"{table.Name(kind.OwnerColumn)} = $1 AND {table.Name(kind.ParentColumn)} = $2{Unheld(kind)}", cancel, purge.Key, parent);
         }
     }
 
@@ -194,7 +198,7 @@ internal sealed class PostgresPurge(NpgsqlConnection connection, Dictionary<Reco
 
     /// <summary>At most so many of the rows. They are locked as they are found, so that one that is changed at the same moment is met as it is afterwards.</summary>
     private static string Some(RecordKind kind, string condition, int limit) =>
-        $"ctid = ANY(ARRAY(SELECT ctid FROM {T(kind)} WHERE {condition} LIMIT ${limit} FOR UPDATE))";
+        $"ctid = ANY(ARRAY(SELECT t.ctid FROM {T(kind)} t WHERE {condition} LIMIT ${limit} FOR UPDATE OF t))";
 
     private async Task<int> Run(string sql, CancellationToken cancel, params long[] values)
     {

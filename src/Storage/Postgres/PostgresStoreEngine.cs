@@ -346,7 +346,36 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             async (connection, cancel) =>
             {
                 await KeepSchema(connection, cancel);
-                return await new PostgresPurge(connection, _tables, purge, take).Continue(cancel);
+                return await new PostgresPurge(connection, _tables, _holds, purge, take).Continue(cancel);
+            },
+            cancel);
+
+    public async Task<int> Reseal(RecordKind kind, long resource, IReadOnlyList<StoredRow> rows, CancellationToken cancel) =>
+        await _database.Transaction(
+            async (connection, cancel) =>
+            {
+                await KeepSchema(connection, cancel);
+                await using var batch = connection.CreateBatch();
+                foreach (var row in rows)
+                {
+                    var command = new NpgsqlBatchCommand(_tables[kind].Reseal);
+                    foreach (var column in kind.KeyColumns)
+                    {
+                        command.Add(row.Values[column], kind.Columns[column].Type);
+                    }
+
+                    command.Add(resource);
+                    command.Add(row.Version);
+                    command.Add(row.Payload);
+                    if (kind.BlobColumn >= 0)
+                    {
+                        command.Add(row.Values[kind.BlobColumn], ColumnType.Bytes);
+                    }
+
+                    batch.BatchCommands.Add(command);
+                }
+
+                return await batch.ExecuteNonQueryAsync(cancel);
             },
             cancel);
 

@@ -42,6 +42,7 @@ internal sealed class PostgresTable
         Changeable = [.. Enumerable.Range(0, _names.Count).Where(i => !kind.KeyColumns.Contains(i) && !kind.Columns[i].IsAllocated)];
         var set = string.Concat(Changeable.Select((column, i) => $", {_names[column]} = ${keys.Count + 4 + i}"));
         Update = $"WITH changed AS (UPDATE {table} SET version = ${keys.Count + 2}, payload = ${keys.Count + 3}{set} WHERE {here} AND version = ${keys.Count + 2} - 1 RETURNING 1) SELECT 1 / count(*) FROM changed";
+        Reseal = $"UPDATE {table} SET version = ${keys.Count + 2}, payload = ${keys.Count + 3}{(kind.BlobColumn < 0 ? "" : $", {_names[kind.BlobColumn]} = ${keys.Count + 4}")} WHERE {here} AND version = ${keys.Count + 2} - 1";
         Delete = $"WITH gone AS (DELETE FROM {table} WHERE {here} RETURNING 1) SELECT 1 / count(*) FROM gone";
         Select = $"SELECT resource, {all}, version, payload FROM {table}";
         Get = $"{Select} WHERE {here}";
@@ -87,6 +88,9 @@ internal sealed class PostgresTable
 
     /// <summary>Changes a row: key, resource, version, payload, changeable columns. Divides by zero when the row was not as expected.</summary>
     public string Update { get; }
+
+    /// <summary>Seals a row anew: key, resource, version, payload, and the file where the kind has one.</summary>
+    public string Reseal { get; }
 
     /// <summary>Deletes a row: key, resource. Divides by zero when it was not there.</summary>
     public string Delete { get; }

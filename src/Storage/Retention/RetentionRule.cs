@@ -91,6 +91,7 @@ public interface IRetentionRule
 [JsonSerializable(typeof(KnownDefault))]
 [JsonSerializable(typeof(Ending))]
 [JsonSerializable(typeof(Hold))]
+[JsonSerializable(typeof(Restriction))]
 [JsonSerializable(typeof(AuditDay))]
 [JsonSerializable(typeof(AuditEntry))]
 [JsonSerializable(typeof(AuditGroup))]

@@ -4,8 +4,9 @@ using Domicile.Storage.Engine;
 namespace Domicile.Storage.Sqlite;
 
 /// <summary>Removes the rows of a deleted root, an erased person or a deleted resource, a bounded piece at a time; begun again, it goes on where it was.</summary>
-internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<RecordKind, SqliteTable> tables, Purge purge, int take)
+internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<RecordKind, SqliteTable> tables, HoldSql? holds, Purge purge, int take)
 {
+    private static readonly string Mark = $"x'{Convert.ToHexString(Seal.StandInMark)}'";
     private int _left = take;
 
     /// <returns>Whether nothing is left.</returns>
@@ -69,14 +70,14 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
             }
             else if (kind.OwnerColumn >= 0)
             {
-                EraseWhere(table, $"{kind.Columns[kind.OwnerColumn].Name} = ?1", purge.Key, null);
+                EraseWhere(table, $"{kind.Columns[kind.OwnerColumn].Name} = ?1{Unheld(kind)}", purge.Key, null);
             }
 
             if (kind.Erasure == ErasureRule.Delete)
             {
                 foreach (var mention in kind.Columns.Where(column => column.Role.HasFlag(ColumnRole.Subject)))
                 {
-                    EraseWhere(table, $"{mention.Name} = ?1", purge.Key, null);
+                    EraseWhere(table, $"{mention.Name} = ?1{(holds is null ? "" : $" AND {holds.GoesMentioning(kind, "?1")}")}", purge.Key, null);
                 }
             }
         }
@@ -94,7 +95,7 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
             parents.Add(rows.Number(0));
         }
 
-        var condition = $"{kind.Columns[kind.ParentColumn].Name} = ?2 AND {kind.Columns[kind.OwnerColumn].Name} = ?1";
+        var condition = $"{kind.Columns[kind.ParentColumn].Name} = ?2 AND {kind.Columns[kind.OwnerColumn].Name} = ?1{Unheld(kind)}";
         foreach (var parent in parents.TakeWhile(_ => _left > 0))
         {
             EraseWhere(table, condition, purge.Key, parent);
@@ -114,7 +115,7 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
             return;
         }
 
-        var rows = $"WHERE ({table.RowName}) IN (SELECT {table.RowName} FROM {table.Kind.Table} WHERE {condition} LIMIT ?3)";
+        var rows = $"WHERE ({table.RowName}) IN (SELECT {table.RowName} FROM {table.Kind.Table} t WHERE {condition} LIMIT ?3)";
         var statement = session.Prepare(
             table.Kind.Erasure == ErasureRule.Delete
                 ? $"DELETE FROM {table.Kind.Table} {rows}"
@@ -158,12 +159,15 @@ internal sealed class SqlitePurge(SqliteSession session, IReadOnlyDictionary<Rec
 
         var (table, reference) = (tables[kind], kind.Columns[kind.ReferenceColumn].Name);
         session.Prepare(
-            $"INSERT INTO engine_purge (resource, kind, key, since) SELECT resource, ?4, {reference}, ?5 FROM {kind.Table} WHERE {condition} LIMIT ?3 ON CONFLICT DO NOTHING")
+            $"INSERT INTO engine_purge (resource, kind, key, since) SELECT resource, ?4, {reference}, ?5 FROM {kind.Table} t WHERE {condition} LIMIT ?3 ON CONFLICT DO NOTHING")
             .Bind(1, first).Bind(2, second is { } value ? ColumnValue.Of(value) : ColumnValue.Null).Bind(3, _left)
             .Bind(4, table.Number).Bind(5, purge.Since.ToUnixTimeMilliseconds()).Run();
-        _left -= session.Prepare($"DELETE FROM {kind.Table} WHERE {condition} AND {reference} IN (SELECT key FROM engine_purge WHERE kind = ?3)")
+        _left -= session.Prepare($"DELETE FROM {kind.Table} AS t WHERE {condition} AND {reference} IN (SELECT key FROM engine_purge WHERE kind = ?3)")
             .Bind(1, first).Bind(2, second is { } again ? ColumnValue.Of(again) : ColumnValue.Null).Bind(3, table.Number).Run();
     }
+
+    /// <summary>What was held back of a person stays while a hold stands.</summary>
+    private string Unheld(RecordKind kind) => holds is null ? "" : $" AND {holds.Goes(kind, Mark)}";
 
     private static string BlobOf(RecordKind kind) => kind.BlobColumn < 0 ? "" : $"{kind.Columns[kind.BlobColumn].Name} = NULL, ";
 

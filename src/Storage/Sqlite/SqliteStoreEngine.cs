@@ -280,12 +280,28 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         Write(
             session =>
             {
-                var done = new SqlitePurge(session, _tables, purge, take).Continue();
+                var done = new SqlitePurge(session, _tables, _holds, purge, take).Continue();
 
                 // Roots went without their own delete: what the writer remembers of them is written down and dropped.
                 _heads.Write(session);
                 _heads.Forget();
                 return done;
+            },
+            cancel);
+
+    public Task<int> Reseal(RecordKind kind, long resource, IReadOnlyList<StoredRow> rows, CancellationToken cancel) =>
+        Write(
+            session =>
+            {
+                var (table, changed) = (_tables[kind], 0);
+                foreach (var row in rows)
+                {
+                    var key = kind.KeyColumns.Select(column => row.Values[column]).ToArray();
+                    var statement = session.Prepare(table.Reseal).BindKey(key, resource).Bind(key.Length + 2, row.Version).Bind(key.Length + 3, ColumnValue.Of(row.Payload!));
+                    changed += (kind.BlobColumn < 0 ? statement : statement.Bind(key.Length + 4, row.Values[kind.BlobColumn])).Run();
+                }
+
+                return changed;
             },
             cancel);
 

@@ -32,6 +32,7 @@ internal sealed class SqliteTable
         Get = $"{Select} WHERE {_keyMatch}";
         var set = columns.Select((name, i) => $"{name} = ?{resourceAt + 3 + i}, ").Where((_, i) => !kind.KeyColumns.Contains(i) && !kind.Columns[i].IsAllocated);
         Update = $"UPDATE {kind.Table} SET {string.Concat(set)}version = ?{resourceAt + 1}, payload = ?{resourceAt + 2} WHERE {_keyMatch}";
+        Reseal = $"UPDATE {kind.Table} SET version = ?{resourceAt + 1}, payload = ?{resourceAt + 2}{(kind.BlobColumn < 0 ? "" : $", {columns[kind.BlobColumn]} = ?{resourceAt + 3}")} WHERE {_keyMatch} AND version = ?{resourceAt + 1} - 1";
         Delete = $"DELETE FROM {kind.Table} WHERE {_keyMatch}";
         People = PlanReview.PeopleOf(kind);
         Unique = [.. kind.Indexes.Where(index => index.Unique).Select(index => new UniqueIndex(kind, index, resourceAt))];
@@ -65,6 +66,9 @@ internal sealed class SqliteTable
     public string Get { get; }
 
     public string Update { get; }
+
+    /// <summary>Seals a row anew: key, resource, version, payload, and the file where the kind has one.</summary>
+    public string Reseal { get; }
 
     public string Delete { get; }
 

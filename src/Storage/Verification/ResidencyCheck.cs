@@ -317,7 +317,7 @@ public sealed class ResidencyCheck
 
         try
         {
-            await using var reader = await new HomeBlobs(_unit, resource).Open(kind, scanned.Row.Values, cancel);
+            await using var reader = await new HomeBlobs(_unit, resource).Open(kind, scanned.Row.Values, Sealer.OwnerOf(kind, scanned.Row), cancel);
             if (reader is not null)
             {
                 await reader.Check(cancel);

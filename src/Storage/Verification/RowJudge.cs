@@ -41,7 +41,7 @@ internal sealed class RowJudge(
         foreach (var scanned in rows)
         {
             names.Add(Sealer.ParentOf(kind, scanned.Row.Values, new ResourceRef(scanned.Resource, Guid.Empty)));
-            if (Sealer.OwnerOf(kind, scanned.Row.Values) is { IsNone: false } owner)
+            if (Sealer.OwnerOf(kind, scanned.Row) is { IsNone: false } owner)
             {
                 names.Add(KeyName.Of(owner));
             }
@@ -72,7 +72,7 @@ internal sealed class RowJudge(
             return await isGoing(resourceNumber, cancel) ? new(RowState.Shredded, null) : Broken("is of a resource that does not exist");
         }
 
-        var (owner, parent) = (Sealer.OwnerOf(kind, row.Values), Sealer.ParentOf(kind, row.Values, resource));
+        var (owner, parent) = (Sealer.OwnerOf(kind, row), Sealer.ParentOf(kind, row.Values, resource));
         if (kind.Erasure == ErasureRule.Depersonalise && row.Payload is { } marker && ErasedPayload.Read(marker) is not null)
         {
             return !owner.IsNone ? Broken("says that its owner was erased, and names one")
