@@ -28,7 +28,7 @@ internal static class TellingEvents
     public static async Task Run(Options options)
     {
         Machine.PrintHead("Telling events", options.Arguments);
-        var (rounds, events) = (options.Number("rounds", 5), options.Number("events", 10_000));
+        var (rounds, events) = (options.Number("rounds", 5), options.Number("events", 30_000));
         await using var target = await Target.Start();
         var (bare, told) = (new List<(double Rate, double Cost)>(), new List<(double Rate, double Cost)>());
         var table = new Table("round", "bare client, events/s", "Domicile, events/s", "ratio", "bare client, CPU µs/event", "Domicile, CPU µs/event", "ratio");

@@ -85,6 +85,11 @@ internal sealed record EventSubscriptionRequest(
     string Name, string Target, string? TargetGeography, string? ExceptionReason, IReadOnlyList<string>? EventTypes, string? SubjectBeginsWith, string? SubjectEndsWith, string Schema,
     IReadOnlyList<EventHeaderModel> Headers, int? MaxDeliveryAttempts, int? EventTimeToLiveInMinutes, bool DeadLetters);
 
+/// <summary>Changes a subscription to events; what is null stays as it is.</summary>
+internal sealed record EventSubscriptionChange(
+    string? Target, string? TargetGeography, string? ExceptionReason, IReadOnlyList<string>? EventTypes, string? SubjectBeginsWith, string? SubjectEndsWith, string? Schema,
+    IReadOnlyList<EventHeaderModel>? Headers, int? MaxDeliveryAttempts, int? EventTimeToLiveInMinutes, bool? DeadLetters);
+
 /// <summary>A header of deliveries.</summary>
 internal sealed record EventHeaderModel(string Name, string Value);
 
@@ -274,6 +279,7 @@ internal sealed record BackupReply(string Directory, string Database, DateTimeOf
 [JsonSerializable(typeof(IReadOnlyList<RestrictedReply>))]
 [JsonSerializable(typeof(Page<RestrictedReply>))]
 [JsonSerializable(typeof(EventSubscriptionRequest))]
+[JsonSerializable(typeof(EventSubscriptionChange))]
 [JsonSerializable(typeof(EventSubscriptionReply))]
 [JsonSerializable(typeof(IReadOnlyList<EventSubscriptionReply>))]
 [JsonSerializable(typeof(Page<EventSubscriptionReply>))]

@@ -16,6 +16,7 @@ internal static class EventCommands
                 Create(options, terminal),
                 List(options, terminal),
                 Show(options, terminal),
+                Update(options, terminal),
                 AskAgain(options, terminal),
                 Delete(options, terminal),
             },
@@ -78,6 +79,67 @@ internal static class EventCommands
             terminal.Output.WriteLine(made.State == "Active"
                 ? $"{made.Name} is Active: {made.Target} is told of what happens from now on."
                 : $"{made.Name} is {made.State}: {made.Target} was told how to consent, and has time until {Print.Time(made.ConsentUntil!.Value)}.");
+        });
+        return verb;
+    }
+
+    private static Verb Update(CommonOptions options, Terminal terminal)
+    {
+        var (resource, name) = (CommonOptions.Resource(), Name());
+        var target = new Option<string?>("--target") { HelpName = "URL", Description = "The address that is told from now on, https; it is asked for its consent" };
+        var geography = new Option<string?>("--target-geography") { HelpName = "NAME", Description = "The geography in which the target is" };
+        var exception = new Option<string?>("--exception") { HelpName = "REASON", Description = "Why events may leave the geography, when the target is elsewhere; it is audited" };
+        var types = new Option<string[]>("--type") { HelpName = "TYPE", Description = "A type of event to tell, in place of those before; once for each. 'all' for all" };
+        var begins = new Option<string?>("--subject-begins-with") { HelpName = "TEXT", Description = "Only events whose subject begins so" };
+        var ends = new Option<string?>("--subject-ends-with") { HelpName = "TEXT", Description = "Only events whose subject ends so" };
+        var schema = new Option<string?>("--schema") { HelpName = "eventgrid|cloudevents", Description = "How events are written; the target is asked for its consent" };
+        schema.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, "eventgrid", "cloudevents");
+        var headers = new Option<string[]>("--header") { HelpName = "NAME: VALUE", Description = $"A header of each delivery, in place of those before; {SecretsAtOnce} at most" };
+        var attempts = CommonOptions.Number("--max-attempts", "N", "Attempts for one event", 1, 30);
+        var life = CommonOptions.Number("--time-to-live", "MINUTES", "How long an event is tried", 1, 1440);
+        var dead = new Option<string?>("--dead-letters") { HelpName = "yes|no", Description = "Whether what could not be delivered is kept" };
+        dead.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, "yes", "no");
+        var verb = new Verb(
+            "update",
+            "Changes a subscription; what is not named stays as it is. What waits is told as it is by then.",
+            "events subscription update demo orders --target https://orders2.example.com/events --geography Europe",
+            "events subscription update demo orders --type all --dead-letters yes --geography Europe")
+        {
+            resource, name, target, geography, exception, types, begins, ends, schema, headers, attempts, life, dead, options.Geography, options.Data, options.Json,
+        };
+        verb.SetAction(async (parsed, cancel) =>
+        {
+            var change = new EventSubscriptionChange(
+                parsed.GetValue(target),
+                parsed.GetValue(geography),
+                parsed.GetValue(exception),
+                parsed.GetValue(types) switch { null or { Length: 0 } => null, ["all"] => [], var some => some },
+                parsed.GetValue(begins),
+                parsed.GetValue(ends),
+                parsed.GetValue(schema)?.ToLowerInvariant() switch { null => null, "cloudevents" => "CloudEventSchemaV1_0", _ => "EventGridSchema" },
+                parsed.GetValue(headers) is { Length: > 0 } given ? [.. given.Select(HeaderOf)] : null,
+                parsed.GetValue(attempts),
+                parsed.GetValue(life),
+                parsed.GetValue(dead)?.Equals("yes", StringComparison.OrdinalIgnoreCase));
+            if (change == new EventSubscriptionChange(null, null, null, null, null, null, null, null, null, null, null))
+            {
+                throw new CommandFailure("Name at least one thing to change, such as --target https://orders.example.com/events.");
+            }
+
+            using var installation = Installation.Open(parsed.GetValue(options.Data), terminal);
+            var (client, found) = await installation.Resource(parsed.GetRequiredValue(resource), parsed.GetValue(options.Geography), cancel);
+            var changed = await client.Patch(
+                AdminRoles.ForEvents, $"{PathOf(found)}/{Uri.EscapeDataString(parsed.GetRequiredValue(name))}", AdminJson.Default.EventSubscriptionChange, change,
+                AdminJson.Default.EventSubscriptionReply, cancel);
+            if (parsed.GetValue(options.Json))
+            {
+                terminal.Json(changed, AdminJson.Readable.EventSubscriptionReply);
+                return;
+            }
+
+            terminal.Output.WriteLine(changed.ConsentUntil is { } until
+                ? $"{changed.Name} is {changed.State}: {changed.Target} was told how to consent, and has time until {Print.Time(until)}. Until it does, nothing is told."
+                : $"{changed.Name} is {changed.State}: {changed.Target}.");
         });
         return verb;
     }

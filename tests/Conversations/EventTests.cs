@@ -170,6 +170,110 @@ public sealed class EventTests(EventTests.Town town) : IClassFixture<EventTests.
     }
 
     [Fact]
+    [Trait("length", "full")]
+    public async Task A_target_that_does_not_consent_in_time_is_told_nothing_until_it_is_asked_again()
+    {
+        // Its clock is turned, so it has a server of its own.
+        await using var place = new Town();
+        await place.InitializeAsync();
+        await using var receiver = await EventReceiver.Start();
+        receiver.Consent = (_, _) => Task.CompletedTask;
+        Assert.Equal("AwaitingManualAction", (await place.TrySubscribe(receiver, "late")).Is(201).Json.GetProperty("state").GetString());
+        var url = receiver.Questions.Single().Json[0].GetProperty("data").GetProperty("validationUrl").GetString()!;
+        await place.Turn(TimeSpan.FromMinutes(9));
+        Assert.Equal("AwaitingManualAction", (await place.Show("late")).GetProperty("state").GetString());
+        await place.Turn(TimeSpan.FromMinutes(2));
+        Assert.Equal("Failed", (await place.Show("late")).GetProperty("state").GetString());
+        using (var http = place.Http())
+        {
+            Assert.Equal(404, (int)(await http.GetAsync(new Uri(url), TestContext.Current.CancellationToken)).StatusCode);
+        }
+
+        Assert.Equal("Failed", (await place.Show("late")).GetProperty("state").GetString());
+        using var wire = place.Wire();
+        var (ada, bo) = (await wire.NewUser(), await wire.NewUser());
+        var thread = await wire.NewThread(ada, bo);
+        await wire.Say(ada, thread, "before it consents");
+
+        receiver.Consent = EventReceiver.Agree;
+        (await place.Ask(HttpMethod.Post, "/late:askAgain")).Is(200);
+        Assert.Equal("Active", (await place.Show("late")).GetProperty("state").GetString());
+        await wire.Say(ada, thread, "after it consented");
+        await Eventually.Holds(() => Task.FromResult(Texts(receiver).Contains("after it consented")), Soon, () => "what comes after is told");
+        Assert.DoesNotContain("before it consents", Texts(receiver));
+    }
+
+    [Fact]
+    public async Task A_target_outside_the_geography_needs_a_reason_and_every_change_of_a_subscription_is_audited()
+    {
+        await using var receiver = await EventReceiver.Start();
+        foreach (var geography in (string?[])[null, "United States"])
+        {
+            var refused = (await town.Ask(HttpMethod.Post, "", new { name = "outside", target = receiver.Url, targetGeography = geography })).Is(400);
+            Assert.Contains("/problems/events/leaves-geography", refused.Body, StringComparison.Ordinal);
+        }
+
+        Assert.Empty(receiver.Questions);
+        var before = await town.Audited();
+        (await town.Ask(HttpMethod.Post, "", new { name = "outside", target = receiver.Url, targetGeography = "United States", exceptionReason = "Contract 12" })).Is(201);
+        (await town.Ask(HttpMethod.Patch, "/outside", new { maxDeliveryAttempts = 3 })).Is(200);
+        (await town.Ask(HttpMethod.Patch, "/outside", new { exceptionReason = "Contract 13" })).Is(200);
+        (await town.Ask(HttpMethod.Patch, "/outside", new { targetGeography = "Europe" })).Is(200);
+        Assert.False((await town.Show("outside")).TryGetProperty("exceptionReason", out _));
+        await town.Unsubscribe("outside");
+        var audited = (await town.Audited()).Skip(before.Count).ToList();
+        Assert.Equal(
+            [
+                "eventSubscription.created: outside: localhost, declared in United States", "events.leaveGeography: outside: localhost, declared in United States, for Contract 12",
+                "eventSubscription.changed: outside: localhost, declared in United States",
+                "eventSubscription.changed: outside: localhost, declared in United States", "events.leaveGeography: outside: localhost, declared in United States, for Contract 13",
+                "eventSubscription.changed: outside: localhost, declared in Europe",
+                "eventSubscription.deleted: outside: localhost, declared in Europe",
+            ],
+            audited);
+    }
+
+    [Fact]
+    public async Task A_subscription_is_changed_in_place_and_what_waits_goes_where_it_then_points()
+    {
+        await using var first = await EventReceiver.Start();
+        await using var second = await EventReceiver.Start();
+        using var wire = town.Wire();
+        var (ada, bo) = (await wire.NewUser(), await wire.NewUser());
+        var thread = await wire.NewThread(ada, bo);
+        var name = await town.Subscribe(first, types: ["Microsoft.Communication.ChatMessageReceivedInThread"]);
+        first.Answer = (_, _) => Task.FromResult(503);
+        await wire.Say(ada, thread, "waits");
+        await Eventually.Holds(async () => (await town.Show(name)).GetProperty("counts").GetProperty("waiting").GetInt64() == 1, Soon, () => "it waits");
+
+        // One that refuses leaves everything as it was.
+        second.Consent = (_, http) => Answer(http, 403);
+        Assert.Contains("/problems/events/no-consent", (await town.Ask(HttpMethod.Patch, $"/{name}", new { target = second.Url, maxDeliveryAttempts = 7 })).Is(422).Body, StringComparison.Ordinal);
+        var known = await town.Show(name);
+        Assert.Equal((first.Url, 30), (known.GetProperty("target").GetString(), known.GetProperty("maxDeliveryAttempts").GetInt32()));
+        (await town.Ask(HttpMethod.Patch, $"/{name}", new { maxDeliveryAttempts = 0 })).Is(400);
+        (await town.Ask(HttpMethod.Patch, $"/{name}", new { eventTypes = new[] { "Microsoft.Communication.Nothing" } })).Is(400);
+        (await town.Ask(HttpMethod.Patch, $"/{name}", new { target = "http://example.com/" })).Is(400);
+        (await town.Ask(HttpMethod.Patch, "/there-is-none", new { maxDeliveryAttempts = 7 })).Is(404);
+
+        second.Consent = EventReceiver.Agree;
+        var changed = (await town.Ask(HttpMethod.Patch, $"/{name}", new { target = second.Url, schema = "CloudEventSchemaV1_0", subjectBeginsWith = $"thread/{thread}" })).Is(200);
+        Assert.Equal(("Active", "CloudEventSchemaV1_0"), (changed.Json.GetProperty("state").GetString(), changed.Json.GetProperty("schema").GetString()));
+        Assert.DoesNotContain("secret-value", changed.Body, StringComparison.Ordinal);
+        await wire.Say(ada, await wire.NewThread(ada, bo), "of another thread");
+        await wire.Say(ada, thread, "after the change");
+        await town.Turn(TimeSpan.FromSeconds(30));
+        await Eventually.Holds(() => Task.FromResult(second.Received.Count == 2), Soon, () => "both came to the new target");
+        Assert.Equal(["waits", "after the change"], Texts(second));
+        Assert.All(second.Received, each => Assert.Equal("secret-value", each.Headers["x-api-key"]));
+        Assert.All(second.Received, each => Assert.Equal("1.0", each.Event.GetProperty("specversion").GetString()));
+        string[] here = ["--geography", "Europe", "--data", town.Server.Data];
+        Assert.Contains("Active", await town.Server.Command(["events", "subscription", "update", "demo", name, "--type", "all", "--dead-letters", "no", .. here]), StringComparison.Ordinal);
+        Assert.Equal(0, (await town.Show(name)).GetProperty("eventTypes").GetArrayLength());
+        await town.Unsubscribe(name);
+    }
+
+    [Fact]
     public async Task What_a_subscription_keeps_secret_is_shown_to_nobody()
     {
         await using var receiver = await EventReceiver.Start();
@@ -204,6 +308,8 @@ public sealed class EventTests(EventTests.Town town) : IClassFixture<EventTests.
         (await town.TryShow("by-hand")).Is(404);
         Assert.Contains("Microsoft.Communication.ChatThreadCreated", await town.Server.Command(["events", "types", .. here]), StringComparison.Ordinal);
     }
+
+    private static List<string> Texts(EventReceiver receiver) => [.. receiver.Received.Where(each => each.Data.TryGetProperty("messageBody", out _)).Select(each => each.Data.GetProperty("messageBody").GetString()!)];
 
     private static Task Answer(HttpContext context, int status)
     {
@@ -302,7 +408,37 @@ public sealed class EventTests(EventTests.Town town) : IClassFixture<EventTests.
 
         internal Task<Answer> List() => Ask(HttpMethod.Get, "");
 
-        private async Task<Answer> Ask(HttpMethod method, string path, object? body = null)
+        /// <summary>What was audited of subscriptions, in order.</summary>
+        internal async Task<List<string>> Audited()
+        {
+            using var wire = new Administration(Server).Wire();
+            (await wire.AsUser(_owner, HttpMethod.Post, "/audit/checkpoints")).Is(200);
+            var audited = new List<string>();
+            for (var next = "/audit/openedEntries"; next is not null;)
+            {
+                var page = (await wire.AsUser(_owner, HttpMethod.Get, next)).Is(200).Json;
+                foreach (var entry in page.GetProperty("value").EnumerateArray())
+                {
+                    var content = JsonElement.Parse(entry.GetProperty("content").GetString()!);
+                    if (entry.GetProperty("act").GetString() is { } act && act.StartsWith("event", StringComparison.Ordinal))
+                    {
+                        audited.Add($"{act}: {content.GetProperty("detail").GetString()}{(content.TryGetProperty("reason", out var reason) ? $", for {reason.GetString()}" : "")}");
+                    }
+                }
+
+                next = page.TryGetProperty("nextLink", out var link) ? link.GetString() : null;
+            }
+
+            return audited;
+        }
+
+        internal async Task Turn(TimeSpan forward)
+        {
+            using var wire = new Administration(Server).Wire();
+            (await wire.AsUser(_owner, HttpMethod.Post, "/test/clock:turn", new { forwardSeconds = (int)forward.TotalSeconds })).Is(200);
+        }
+
+        internal async Task<Answer> Ask(HttpMethod method, string path, object? body = null)
         {
             using var wire = new Administration(Server).Wire();
             return await wire.AsUser(_owner, method, $"/resources/demo/event-subscriptions{path}", body);

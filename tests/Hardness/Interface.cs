@@ -82,6 +82,12 @@ internal static class Interface
             "eventTimeToLiveInMinutes":1440,"deadLetters":true}
             """),
         new("Events_GetSubscription", 404),
+        new("Events_UpdateSubscription", 404, EventsJson.Default.UpdateSubscriptionRequest,
+            """
+            {"target":"http://localhost:1/events","targetGeography":"Europe","exceptionReason":"r","eventTypes":["Microsoft.Communication.ChatMessageReceived"],
+            "subjectBeginsWith":"thread/","subjectEndsWith":"x","schema":"EventGridSchema","headers":[{"name":"x-api-key","value":"abc"}],"maxDeliveryAttempts":30,
+            "eventTimeToLiveInMinutes":1440,"deadLetters":true}
+            """),
         new("Events_AskAgain", 404) { NeedsNoBody = true },
         new("Events_DeleteSubscription", 404),
         new("Events_ListDeadLetters", 404) { Query = [("maxPageSize", "10"), ("continuation", "1")] },

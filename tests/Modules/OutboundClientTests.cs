@@ -1,5 +1,9 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Domicile.Modules.Http.Outbound;
 using Domicile.Tests.Support;
@@ -98,6 +102,40 @@ public sealed class OutboundClientTests
         var answer = await client.Send(new OutboundRequest(HttpMethod.Get, new Uri(receiver.Url)), Cancel);
         Assert.Equal(OutboundOutcome.NotAllowed, answer.Outcome);
         Assert.Empty(receiver.Received);
+    }
+
+    [Fact]
+    public async Task A_target_that_vouches_for_itself_is_not_trusted_and_told_nothing()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256) { CertificateExtensions = { names.Build() } };
+        using var made = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
+        using var certificate = X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pkcs12), null);
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var heard = Task.Run(
+            async () =>
+            {
+                using var socket = await listener.AcceptSocketAsync(Cancel);
+                await using var tls = new SslStream(new NetworkStream(socket));
+                try
+                {
+                    await tls.AuthenticateAsServerAsync(certificate);
+                    return await tls.ReadAsync(new byte[1], Cancel);
+                }
+                catch (Exception refused) when (refused is AuthenticationException or IOException)
+                {
+                    return 0;
+                }
+            },
+            Cancel);
+        using var client = Loopback();
+        var answer = await client.Send(
+            new OutboundRequest(HttpMethod.Post, new Uri($"https://localhost:{((IPEndPoint)listener.LocalEndpoint).Port}/events")) { Body = "[]"u8.ToArray(), ContentType = "application/json" }, Cancel);
+        Assert.Equal((OutboundOutcome.NotTrusted, 0), (answer.Outcome, answer.Status));
+        Assert.Equal(0, await heard);
     }
 
     [Fact]

@@ -67,7 +67,7 @@ internal static class EventLimits
     public static readonly TimeSpan InMemoryFor = TimeSpan.FromSeconds(1);
 
     /// <summary>How long the reader of the feed waits, at most, for a target that has as much in memory as it may. One that makes no room is behind, and not waited for again.</summary>
-    public static readonly TimeSpan RoomWithin = TimeSpan.FromMilliseconds(100);
+    public static readonly TimeSpan RoomWithin = TimeSpan.FromMilliseconds(250);
 
     /// <summary>How long a target may take for one delivery (Event Grid: 30 s).</summary>
     public static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(30);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Domicile.Modules.Http.Outbound;
 using Domicile.Residency;
 using Domicile.Storage;
@@ -570,7 +571,8 @@ internal sealed partial class EventTarget : IDisposable
 
     /// <summary>Tells the rest of something.</summary>
     /// <returns>When it is to be tried again; null when it is done with, or was handed over to be written down.</returns>
-    private async Task<DateTimeOffset?> Tell(EventLane lane, Telling telling)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<DateTimeOffset?> Tell(EventLane lane, Telling telling)
     {
         var delivery = telling.Delivery;
         if (delivery.NotBefore > _clock.GetUtcNow())

@@ -30,6 +30,31 @@ public sealed record CreateSubscriptionRequest(
     int? EventTimeToLiveInMinutes,
     bool? DeadLetters);
 
+/// <summary>What of a subscription is to be different; what is null stays as it is.</summary>
+/// <param name="Target">The address that is told, <c>https</c>. Another one is asked for its consent.</param>
+/// <param name="TargetGeography">The geography in which the target is.</param>
+/// <param name="ExceptionReason">Why events may leave the geography, when the target is declared elsewhere or nowhere.</param>
+/// <param name="EventTypes">The types to tell; none for all.</param>
+/// <param name="SubjectBeginsWith">What subjects begin with.</param>
+/// <param name="SubjectEndsWith">What subjects end with.</param>
+/// <param name="Schema">How events are written. The target is asked for its consent, in this schema's way.</param>
+/// <param name="Headers">All headers of each delivery, ten at most; their values are secrets.</param>
+/// <param name="MaxDeliveryAttempts">Attempts for one event at most, 1–30.</param>
+/// <param name="EventTimeToLiveInMinutes">Minutes for which an event is tried, 1–1440.</param>
+/// <param name="DeadLetters">Whether what could not be delivered is kept.</param>
+public sealed record UpdateSubscriptionRequest(
+    string? Target,
+    string? TargetGeography,
+    string? ExceptionReason,
+    IReadOnlyList<string?>? EventTypes,
+    string? SubjectBeginsWith,
+    string? SubjectEndsWith,
+    string? Schema,
+    IReadOnlyList<HeaderModel?>? Headers,
+    int? MaxDeliveryAttempts,
+    int? EventTimeToLiveInMinutes,
+    bool? DeadLetters);
+
 /// <summary>A header.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Value">Its value; taken, and never shown.</param>
@@ -140,6 +165,7 @@ public sealed record ConsentReply(string Message);
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Converters = [typeof(WireTime)])]
 [JsonSerializable(typeof(CreateSubscriptionRequest))]
+[JsonSerializable(typeof(UpdateSubscriptionRequest))]
 [JsonSerializable(typeof(SubscriptionReply))]
 [JsonSerializable(typeof(SubscriptionList))]
 [JsonSerializable(typeof(EventTypeList))]

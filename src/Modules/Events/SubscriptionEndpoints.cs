@@ -12,7 +12,7 @@ using Domicile.Storage;
 namespace Domicile.Modules.Events;
 
 /// <summary>
-/// Subscriptions: making, showing, deleting; and the consent of targets. What a subscription tells is what people write, so only who owns the resource makes one; an access key is
+/// Subscriptions: making, showing, changing, deleting; and the consent of targets. What a subscription tells is what people write, so only who owns the resource makes one; an access key is
 /// no person and does not.
 /// </summary>
 internal sealed partial class SubscriptionEndpoints(
@@ -32,6 +32,7 @@ internal sealed partial class SubscriptionEndpoints(
         Of("GET", Path, "Events_ListSubscriptions", Anyone, List),
         Of("POST", Path, "Events_CreateSubscription", Owning, Create) with { BodyLimit = 64 * 1024 },
         Of("GET", Path + "/{subscription}", "Events_GetSubscription", Anyone, Get),
+        Of("PATCH", Path + "/{subscription}", "Events_UpdateSubscription", Owning, Update) with { BodyLimit = 64 * 1024 },
         Of("POST", Path + "/{subscription}:askAgain", "Events_AskAgain", Owning, AskAgain),
         Of("DELETE", Path + "/{subscription}", "Events_DeleteSubscription", Owning, Delete),
         Of("GET", "/eventSubscriptions/{subscriptionId}/consent", "Events_Consent", Access.Open, Agree),
@@ -131,6 +132,76 @@ internal sealed partial class SubscriptionEndpoints(
             tally?.Delivered ?? 0, tally?.Failed ?? 0, tally?.DeadLettered ?? 0, tally?.Dropped ?? 0, tally?.LastDeliveredOn, tally?.LastFailure);
         return Reply.Json(200, ReplyOf(subscription) with { Counts = counts }, EventsJson.Default.SubscriptionReply);
     }
+
+    /// <summary>
+    /// Data's way: request → events.subscription, sealed as before. What waits is told as the subscription is by then. Another target, or another schema, is asked first; one that
+    /// refuses leaves everything as it was, and until one consents that may do so later nothing is told.
+    /// </summary>
+    private async ValueTask<Reply> Update(Call call, CancellationToken cancel)
+    {
+        if (!call.TryRead(EventsJson.Default.UpdateSubscriptionRequest, out var request, out var unreadable))
+        {
+            return unreadable;
+        }
+
+        if (await homes.Find(call.Geography, call.Route("nameOrId"), cancel) is not { } home
+            || await homes.Of(call.Geography).Store.Get<CommunicationResource>([home.ResourceId], cancel) is not { } resource)
+        {
+            return EventsProblems.NoResource;
+        }
+
+        if (await Find(home, call.Route("subscription"), cancel) is not { } known)
+        {
+            return EventsProblems.NoSubscription;
+        }
+
+        var whole = Whole(known, request);
+        var faults = FaultsOf(whole, call.Geography, out var target);
+        if (faults.Count > 0)
+        {
+            return Problem.Of(faults);
+        }
+
+        var wanted = SubscriptionOf(home, resource, whole, target, call.Geography) with { Key = known.Key, CreatedOn = known.CreatedOn, Version = known.Version };
+        var changed = wanted with { State = known.State, ConsentUntil = known.ConsentUntil, ConsentCode = known.ConsentCode, DeliveriesPerMinute = known.DeliveriesPerMinute };
+        if (wanted.Target != known.Target || wanted.Schema != known.Schema)
+        {
+            var (asked, refusal) = await Ask(wanted, cancel);
+            if (asked is null)
+            {
+                return refusal!;
+            }
+
+            changed = asked;
+        }
+
+        var outcome = await home.Store.Commit(
+            b =>
+            {
+                b.Put(changed, EventsProblems.NoSubscription).Audit(NoteOf(call, AuditedAct.EventSubscriptionChanged, home, changed));
+                if (changed.ExceptionReason is { } reason && (reason != known.ExceptionReason || changed.Target != known.Target))
+                {
+                    b.Audit(NoteOf(call, AuditedAct.EventsLeaveGeography, home, changed) with { Reason = reason });
+                }
+            },
+            cancel);
+        return outcome.Refused is { } refused ? refused : Reply.Json(200, ReplyOf(changed), EventsJson.Default.SubscriptionReply);
+    }
+
+    /// <summary>A subscription with a change, as if it were asked for anew.</summary>
+    private static CreateSubscriptionRequest Whole(EventSubscription known, UpdateSubscriptionRequest change) => new(
+        known.Name,
+        change.Target ?? known.Target,
+        change.TargetGeography ?? known.TargetGeography,
+        change.ExceptionReason ?? known.ExceptionReason,
+        change.EventTypes ?? known.Types,
+        change.SubjectBeginsWith ?? known.SubjectBeginsWith,
+        change.SubjectEndsWith ?? known.SubjectEndsWith,
+        change.Schema ?? NameOf(known.Schema),
+        change.Headers ?? [.. known.Headers.Select(header => new HeaderModel(header.Name, header.Value))],
+        change.MaxDeliveryAttempts ?? known.AttemptsMax,
+        change.EventTimeToLiveInMinutes ?? known.LifeMinutes,
+        change.DeadLetters ?? known.KeepsDeadLetters);
 
     private async ValueTask<Reply> AskAgain(Call call, CancellationToken cancel)
     {
@@ -351,7 +422,7 @@ internal sealed partial class SubscriptionEndpoints(
             EventTypes = subscription.Types,
             SubjectBeginsWith = subscription.SubjectBeginsWith,
             SubjectEndsWith = subscription.SubjectEndsWith,
-            Schema = subscription.Schema == EventSchema.EventGrid ? "EventGridSchema" : "CloudEventSchemaV1_0",
+            Schema = NameOf(subscription.Schema),
             Headers = [.. subscription.Headers.Select(header => header.Name)],
             MaxDeliveryAttempts = subscription.AttemptsMax,
             EventTimeToLiveInMinutes = subscription.LifeMinutes,
@@ -360,6 +431,8 @@ internal sealed partial class SubscriptionEndpoints(
             ConsentUntil = isLate ? null : subscription.ConsentUntil,
         };
     }
+
+    private static string NameOf(EventSchema schema) => schema == EventSchema.EventGrid ? "EventGridSchema" : "CloudEventSchemaV1_0";
 
     private static EventSchema? SchemaOf(string? text) => text switch
     {

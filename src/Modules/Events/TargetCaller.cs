@@ -17,13 +17,17 @@ internal sealed class TargetCaller(EventSubscription subscription, OutboundClien
 
     /// <summary>Makes an attempt at one event.</summary>
     /// <returns>The answer; null when the target is left alone, which is no attempt.</returns>
-    public async ValueTask<OutboundAnswer?> Attempt(EventContent content, EventPart part, EventPeople people, int attempt, CancellationToken cancel)
-    {
-        if (subscription.DeliveriesPerMinute is { } rate)
-        {
-            await Pace(rate, cancel);
-        }
+    public ValueTask<OutboundAnswer?> Attempt(EventContent content, EventPart part, EventPeople people, int attempt, CancellationToken cancel) =>
+        subscription.DeliveriesPerMinute is { } rate ? AttemptInTurn(rate, content, part, people, attempt, cancel) : AttemptNow(content, part, people, attempt, cancel);
 
+    private async ValueTask<OutboundAnswer?> AttemptInTurn(int perMinute, EventContent content, EventPart part, EventPeople people, int attempt, CancellationToken cancel)
+    {
+        await Pace(perMinute, cancel);
+        return await AttemptNow(content, part, people, attempt, cancel);
+    }
+
+    private ValueTask<OutboundAnswer?> AttemptNow(EventContent content, EventPart part, EventPeople people, int attempt, CancellationToken cancel)
+    {
         var request = new OutboundRequest(HttpMethod.Post, _address)
         {
             Body = EventEnvelope.Write(subscription, content, part, people),
@@ -31,7 +35,7 @@ internal sealed class TargetCaller(EventSubscription subscription, OutboundClien
             Headers = attempt == 1 ? _firstHeaders : EventHeaders.OfDelivery(subscription, attempt),
             TimeLimit = EventLimits.AnswerWithin,
         };
-        return await _circuit.Attempt(static (ask, cancel) => new ValueTask<OutboundAnswer>(ask.client.Send(ask.request, cancel)), (client, request), cancel);
+        return _circuit.Attempt(static (ask, cancel) => new ValueTask<OutboundAnswer>(ask.client.Send(ask.request, cancel)), (client, request), cancel);
     }
 
     /// <summary>Waits for a place among the deliveries a minute that the target agreed to.</summary>

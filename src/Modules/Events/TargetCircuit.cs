@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Domicile.Modules.Http.Outbound;
 using Polly;
 using Polly.CircuitBreaker;
@@ -49,6 +50,7 @@ internal sealed class TargetCircuit
 
     /// <summary>Makes an attempt.</summary>
     /// <returns>The answer; null when the target is left alone.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<OutboundAnswer?> Attempt<T>(Func<T, CancellationToken, ValueTask<OutboundAnswer>> attempt, T ask, CancellationToken cancel)
     {
         if (_clock.GetUtcNow() < OpenUntil)

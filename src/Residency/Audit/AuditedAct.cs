@@ -94,6 +94,10 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
     /// <summary>A subscription's target consented.</summary>
     public static readonly AuditedAct EventSubscriptionConsented = new(73, "eventSubscription.consented", "The target of a subscription to events consented to it by a call of its own.", "Events");
 
+    /// <summary>A subscription to events was changed.</summary>
+    public static readonly AuditedAct EventSubscriptionChanged = new(
+        75, "eventSubscription.changed", "A subscription to events was changed. The entry names the host that is told from then on and the geography that was declared for it.", "Events");
+
     /// <summary>Dead letters were sent again.</summary>
     public static readonly AuditedAct DeadLettersRedelivered = new(74, "deadLetters.redelivered", "Events that could not be delivered were sent to their subscription again.", "Events");
 
@@ -133,7 +137,7 @@ public sealed record AuditedAct(int Number, string Name, string Meaning, string 
         IdentitiesListed, TokensRevoked, IdentityErased, MessageSent, HoldPlaced, HoldReleased, HoldsListed, RestrictedRead,
         SubjectRequestMade, SubjectRequestCancelled, SubjectRequestCompleted, SubjectExportRead,
         ResourceEmptied, ImportBegun, RecordsImported, ResourceExported,
-        EventSubscriptionCreated, EventSubscriptionDeleted, EventsLeaveGeography, EventSubscriptionConsented, DeadLettersRedelivered,
+        EventSubscriptionCreated, EventSubscriptionDeleted, EventsLeaveGeography, EventSubscriptionConsented, EventSubscriptionChanged, DeadLettersRedelivered,
         LoggingChanged, OperationsRead, OperationsPurged, AlertChanged,
     ];
 
