@@ -34,13 +34,13 @@ public sealed partial class Housekeeping : IAsyncDisposable
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _one = new(1, 1);
-    private readonly Meter _meter = new("Domicile.Retention");
     private readonly WakeUp _wake = new();
     private Task _running = Task.CompletedTask;
     private bool _leads;
     private volatile bool _holdsEnded = true;
     private DateTimeOffset _sweptOn;
     private DateTimeOffset _trimmedOn;
+    private DateTimeOffset _lookedOn;
     private volatile IReadOnlyList<OldestRecord> _oldest = [];
 
     internal Housekeeping(ScaleUnit unit, ILogger log)
@@ -49,12 +49,15 @@ public sealed partial class Housekeeping : IAsyncDisposable
         _log = log;
         unit.Blobs.Keep = Keep;
         unit.Blobs.Step = step => Step?.Invoke(step);
-        _meter.CreateObservableGauge(
+        Meter.CreateObservableGauge(
             "domicile.retention.overdue",
             () => _oldest.Select(record => new Measurement<double>(
-                record.Overdue.TotalSeconds, new KeyValuePair<string, object?>("kind", record.Kind), new KeyValuePair<string, object?>("store", _unit.Options.Name))),
+                record.Overdue.TotalSeconds,
+                new KeyValuePair<string, object?>("kind", record.Kind),
+                new KeyValuePair<string, object?>("geography", _unit.Options.Geography.Slug),
+                new KeyValuePair<string, object?>("store", _unit.Options.Name))),
             unit: "s",
-            description: "How long ago the rule of the oldest record that is not held ended it, by kind; looked at once an hour.");
+            description: "How long ago the rule of the oldest record that is not held ended it, by kind and geography; looked at once an hour, and after each sweep as long as there is any.");
         unit.Feed.Observe(
             entries =>
             {
@@ -73,6 +76,9 @@ public sealed partial class Housekeeping : IAsyncDisposable
 
     /// <summary>For tests: called with the name of each step as it begins.</summary>
     internal Action<string>? Step { get; set; }
+
+    /// <summary>Where it tells how well the rules are obeyed.</summary>
+    internal Meter Meter { get; } = new("Domicile.Retention");
 
     /// <summary>Begins to work in the background.</summary>
     public void Start() => _running = Task.Run(() => Run(_stopping.Token));
@@ -221,7 +227,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
         await _stopping.CancelAsync();
         await _running;
         _stopping.Dispose();
-        _meter.Dispose();
+        Meter.Dispose();
     }
 
     /// <summary>There is something to remove.</summary>
@@ -237,12 +243,23 @@ public sealed partial class Housekeeping : IAsyncDisposable
         }
 
         var now = _unit.Clock.GetUtcNow();
+        if (now - _lookedOn >= TrimInterval)
+        {
+            // Before anything that can fail: what does not go must not go unsaid.
+            _oldest = await _unit.Administration.Oldest(cancel);
+            _lookedOn = now;
+        }
+
         var purged = await Purge(cancel);
         var swept = 0;
         if (now - _sweptOn >= _unit.Options.SweepInterval)
         {
             swept = await Sweep(cancel);
             _sweptOn = now;
+            if (_oldest.Any(record => record.Overdue > TimeSpan.Zero))
+            {
+                _oldest = await _unit.Administration.Oldest(cancel);
+            }
         }
 
         var files = await _unit.Blobs.CollectGone(cancel);
@@ -256,7 +273,6 @@ public sealed partial class Housekeeping : IAsyncDisposable
                 await _unit.Engine.RemoveLooseRules(kind, kind.Idle is null ? kind.Parent! : kind, cancel);
             }
 
-            _oldest = await _unit.Administration.Oldest(cancel);
             files += await _unit.Blobs.CollectOrphans(cancel);
             Step?.Invoke("the feed");
             while (await _unit.Engine.TrimFeed(now - Feed.Horizon, PieceRows, cancel) == PieceRows)

@@ -15,6 +15,9 @@ namespace Domicile.Storage;
 /// </summary>
 public sealed class SubjectRecords
 {
+    /// <summary>Records that are corrected at once at most.</summary>
+    private const int RectifiedTogether = 50;
+
     private readonly ScaleUnit _unit;
     private readonly ResourceRef _resource;
     private readonly PersonRows _rows;
@@ -71,10 +74,19 @@ public sealed class SubjectRecords
         var changed = 0;
         foreach (var search in _unit.SubjectSearches.All.Where(search => search.Kind == kind && search.Filing == SubjectFiling.Own))
         {
+            // Each record is a batch of its own, and those of one piece share a flush.
+            var piece = new List<Task<bool>>(RectifiedTogether);
             await foreach (var (resource, row) in _rows.Of(search, person, null, cancel))
             {
-                changed += await Rectify(kind, resource, row, member, value, cancel) ? 1 : 0;
+                piece.Add(Rectify(kind, resource, row, member, value?.DeepClone(), cancel));
+                if (piece.Count == RectifiedTogether)
+                {
+                    changed += (await Task.WhenAll(piece)).Count(isChanged => isChanged);
+                    piece.Clear();
+                }
             }
+
+            changed += (await Task.WhenAll(piece)).Count(isChanged => isChanged);
         }
 
         return changed;

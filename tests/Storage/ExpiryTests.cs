@@ -1,3 +1,5 @@
+using System.Diagnostics.Metrics;
+using Domicile.Residency;
 using Domicile.Storage;
 
 namespace Domicile.Tests.Storage;
@@ -90,6 +92,44 @@ public abstract class ExpiryTests(StoreFixture fixture) : StoreTests(fixture)
         while (await Fixture.Rows("test_member") + await Fixture.Rows("engine_purge") > 0)
         {
             await Task.Yield();
+        }
+    }
+
+    [Fact]
+    public async Task A_sweep_that_fails_is_seen_by_how_long_the_oldest_record_is_overdue()
+    {
+        using var listener = new MeterListener { InstrumentPublished = (instrument, listener) => _ = instrument.Meter == Unit.Housekeeping.Meter ? Enable(instrument, listener) : 0 };
+        var overdue = new Dictionary<string, double>();
+        listener.SetMeasurementEventCallback<double>((_, value, tags, _) => overdue[(string)tags[0].Value!] = value);
+        listener.Start();
+        await Commit(b => b.Insert(new Visit { Key = new(1), Visitor = SubjectRef.None, At = Clock.GetUtcNow() }));
+        await Unit.Housekeeping.Round(Cancel);
+        Assert.Equal(0, Told()["test.visit"]);
+
+        Clock.Turn(TimeSpan.FromDays(3));
+        Unit.Housekeeping.Step = step => _ = step == "an expired record" ? throw new InvalidOperationException("It fails.") : 0;
+        await Assert.ThrowsAsync<InvalidOperationException>(() => Unit.Housekeeping.Round(Cancel));
+        Assert.Equal(TimeSpan.FromDays(2).TotalSeconds, Told()["test.visit"]);
+        Clock.Turn(TimeSpan.FromHours(1));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => Unit.Housekeeping.Round(Cancel));
+        Assert.Equal(TimeSpan.FromHours(49).TotalSeconds, Told()["test.visit"]);
+
+        // Once it works again, it is said at once.
+        Unit.Housekeeping.Step = null;
+        await Unit.Housekeeping.Round(Cancel);
+        Assert.DoesNotContain("test.visit", Told().Keys);
+
+        Dictionary<string, double> Told()
+        {
+            overdue.Clear();
+            listener.RecordObservableInstruments();
+            return overdue;
+        }
+
+        static int Enable(Instrument instrument, MeterListener listener)
+        {
+            listener.EnableMeasurementEvents(instrument);
+            return 1;
         }
     }
 
