@@ -88,7 +88,7 @@ public sealed class Home
     /// <summary>
     /// Erases a person: their key and who they were are destroyed when this returns, so that what was theirs no longer opens; the rows follow in the
     /// background, each kind by its rule. After a crash it goes on by itself. What a hold covers of them is held back first, out of everybody's sight but that of who
-    /// reads <see cref="Restrictions"/>; on a store of several nodes their key is then destroyed in the background, within seconds.
+    /// reads <see cref="Restrictions"/>; where another node is busy with something of theirs for seconds, their key is then destroyed in the background.
     /// </summary>
     /// <param name="subject">The person.</param>
     /// <param name="with">What else the batch does that begins the erasure, so that caches are told of it.</param>

@@ -208,14 +208,14 @@ public sealed class ScaleUnit : IAsyncDisposable
         }
 
         var restrictions = new Restrictions(this, store.Resource);
-        if (!Engine.IsShared || !await restrictions.AnythingHeld(subject, CancellationToken.None))
+        if (!await restrictions.AnythingHeld(subject, CancellationToken.None) || await Engine.AtRest(subject, CancellationToken.None))
         {
             await restrictions.HoldBack(subject, CancellationToken.None);
             await Destroy([KeyName.Of(subject)], CancellationToken.None);
             Subjects.Forget([subject]);
         }
 
-        // Other nodes may have something of theirs under way that is to be held back as well: the housekeeping knows when that is over.
+        // Where another node has something of theirs under way for long that is to be held back as well, the housekeeping goes on when that is over.
         Housekeeping.Wake();
         return null;
     }

@@ -90,6 +90,10 @@ internal interface IStoreEngine : IBlobRows, IAsyncDisposable
     /// <summary>What is left to be removed.</summary>
     ValueTask<IReadOnlyList<Purge>> Purges(int take, CancellationToken cancel);
 
+    /// <summary>Waits a few seconds at most until nobody can have anything of a person under way any more whose erasure began before this call.</summary>
+    /// <returns>Whether that is so; where not, the removal waits for it.</returns>
+    ValueTask<bool> AtRest(SubjectRef erased, CancellationToken cancel);
+
     /// <summary>Removes some of what a purge names.</summary>
     /// <returns>Whether nothing is left and the purge itself is forgotten.</returns>
     Task<bool> ContinuePurge(Purge purge, int take, CancellationToken cancel);

@@ -15,6 +15,9 @@ internal sealed class PostgresPurge(NpgsqlConnection connection, Dictionary<Reco
     /// </summary>
     public const string Ready = "SELECT id, resource, kind, key, since FROM engine_purge WHERE begun < pg_snapshot_xmin(pg_current_snapshot()) OR begun_at < now() - interval '10 minutes' ORDER BY id LIMIT $1";
 
+    /// <summary>Removals of a person that cannot begin yet.</summary>
+    public const string Waiting = "SELECT count(*) FROM engine_purge WHERE kind = 0 AND key = $1 AND begun >= pg_snapshot_xmin(pg_current_snapshot()) AND begun_at >= now() - interval '10 minutes'";
+
     private static readonly string Mark = $"'\\x{Convert.ToHexString(Seal.StandInMark)}'::bytea";
     private int _left = take;
 

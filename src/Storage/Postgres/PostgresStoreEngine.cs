@@ -12,6 +12,9 @@ internal sealed class PostgresStoreEngine : IStoreEngine
     /// <summary>After it a node of the version before has noticed, or is out of touch and relies on nothing.</summary>
     private static readonly TimeSpan MigrationPause = Storage.Feed.StaleAfter * 2;
 
+    /// <summary>Longer than transactions take; what takes longer is waited for in the background.</summary>
+    private static readonly TimeSpan RestWait = TimeSpan.FromSeconds(5);
+
     private static readonly TimeSpan ReadyPoll = TimeSpan.FromMilliseconds(10);
     private readonly Dictionary<RecordKind, PostgresTable> _tables;
     private readonly Dictionary<long, PostgresTable> _tablesByNumber;
@@ -339,6 +342,21 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             // Transactions that were under way when the removal was told are over soon: each has a limit.
             await Task.Delay(ReadyPoll, TimeProvider.System, cancel);
         }
+    }
+
+    public async ValueTask<bool> AtRest(SubjectRef erased, CancellationToken cancel)
+    {
+        for (var began = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(began) < RestWait;)
+        {
+            if (await Rows(PostgresPurge.Waiting, rows => rows.GetInt64(0), cancel, erased.Value) is [0])
+            {
+                return true;
+            }
+
+            await Task.Delay(ReadyPoll, TimeProvider.System, cancel);
+        }
+
+        return false;
     }
 
     public async Task<bool> ContinuePurge(Purge purge, int take, CancellationToken cancel) =>

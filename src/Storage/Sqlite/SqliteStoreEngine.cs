@@ -276,6 +276,9 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             (Engine: this, take),
             cancel);
 
+    /// <remarks>There is one writer, and it wrote the beginning of the erasure.</remarks>
+    public ValueTask<bool> AtRest(SubjectRef erased, CancellationToken cancel) => new(true);
+
     public Task<bool> ContinuePurge(Purge purge, int take, CancellationToken cancel) =>
         Write(
             session =>
