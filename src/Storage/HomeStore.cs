@@ -84,7 +84,7 @@ public sealed class HomeStore
     /// <summary>Reads records by their keys, at once and in no order; those that are not there, or do not open any more, are left out.</summary>
     /// <param name="keys">The keys, 1,000 at most.</param>
     /// <param name="cancel">Gives up.</param>
-    public async ValueTask<List<T>> Get<T>(IReadOnlyList<ColumnValue[]> keys, CancellationToken cancel)
+    public async ValueTask<List<T>> GetMany<T>(IReadOnlyList<ColumnValue[]> keys, CancellationToken cancel)
         where T : class
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(keys.Count, RangeQuery<T>.TakeMax, nameof(keys));

@@ -504,6 +504,25 @@ public abstract class EventDeliveryTests(StoreFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_message_that_was_altered_where_it_lies_is_not_told_and_holds_up_nobody()
+    {
+        await using var receiver = await EventReceiver.Start();
+        await Subscribe(receiver);
+        var (one, other) = (await Thread(), await Thread());
+        await Say(_ada, one, "before");
+        await Say(_ada, one, "altered");
+        await Say(_ada, one, "after");
+        await Say(_ada, other, "elsewhere");
+        fixture.Tamper($"UPDATE chat_message SET version = version + 1 WHERE thread = {one.Value} AND sequence_id = 2");
+        await using var dispatch = Dispatch();
+        await Until(() => receiver.Received.Count >= 3);
+        await Say(_ada, one, "later");
+        await Until(() => Texts(receiver).Contains("later"));
+        Assert.Equal(["after", "before", "elsewhere", "later"], Texts(receiver).Order());
+        await Until(async () => await Remembered() >= await LastMessage());
+    }
+
+    [Fact]
     public async Task What_was_moved_in_is_told_to_nobody()
     {
         await using var receiver = await EventReceiver.Start();

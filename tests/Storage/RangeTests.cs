@@ -41,6 +41,19 @@ public abstract class RangeTests(StoreFixture fixture) : StoreTests(fixture)
     }
 
     [Fact]
+    public async Task Many_are_read_by_their_keys_at_once_and_who_is_not_there_is_left_out()
+    {
+        var (room, arrivals) = await Conversation(5);
+        var (other, others) = await Conversation(2);
+        await Commit(b => b.Insert(new Setting { Name = "a", Part = 1, Value = "one" }).Insert(new Setting { Name = "a", Part = 2, Value = "two" }).Insert(new Setting { Name = "b", Part = 1, Value = "three" }));
+        Assert.Equal(["0", "1", "4"], Texts(await Store.GetMany<Line>([[room, arrivals[4]], [other, others[1]], [room, arrivals[0]], [room, arrivals[4] + 1_000]], Cancel)).Order());
+        Assert.Equal(["one", "three"], (await Store.GetMany<Setting>([[Text("b"), 1], [Text("b"), 2], [Text("a"), 1]], Cancel)).Select(setting => setting.Value).Order());
+        Assert.Empty(await Store.GetMany<Setting>([], Cancel));
+        Assert.Empty(await Fixture.Neighbour.Store.GetMany<Setting>([[Text("a"), 1]], Cancel));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await Store.GetMany<Setting>([.. Enumerable.Range(0, 1_001).Select(i => (ColumnValue[])[Text("a"), i])], Cancel));
+    }
+
+    [Fact]
     public async Task Pages_of_a_range_join_without_a_gap()
     {
         var (room, _) = await Conversation(57);

@@ -42,7 +42,7 @@ public sealed class ChatHappenings
     public async ValueTask<IReadOnlyList<IReadOnlyList<ChatHappening>>> Of(Home home, IReadOnlyList<FeedEntry> entries, Func<SubjectRef, bool> isAsked, CancellationToken cancel)
     {
         var written = entries.Where(entry => entry.Kind.ClrType == typeof(ChatMessage) && entry.Change != Change.Deleted).Select(entry => (ColumnValue[])[.. entry.Key]).ToList();
-        var messages = (await home.Store.Get<ChatMessage>(written, cancel)).ToDictionary(message => (message.Thread.Value, message.Id));
+        var messages = (await home.Store.GetMany<ChatMessage>(written, cancel)).ToDictionary(message => (message.Thread.Value, message.Id));
         var meanings = new IReadOnlyList<ChatHappening>[entries.Count];
         for (var i = 0; i < meanings.Length; i++)
         {

@@ -263,7 +263,7 @@ internal sealed partial class EventIntake
 
         if (targets.Count > 0)
         {
-            var meanings = await _chat.Of(home, entries, static _ => true, cancel);
+            var meanings = await Meanings(home, entries, cancel);
             for (var i = 0; i < entries.Count; i++)
             {
                 var entry = entries[i];
@@ -278,6 +278,30 @@ internal sealed partial class EventIntake
 
         _window.Read = entries[^1].Position;
         await Remember(cancel);
+    }
+
+    private async ValueTask<IReadOnlyList<IReadOnlyList<ChatHappening>>> Meanings(Home home, List<FeedEntry> entries, CancellationToken cancel)
+    {
+        try
+        {
+            return await _chat.Of(home, entries, static _ => true, cancel);
+        }
+        catch (SealBrokenException) when (entries.Count == 1)
+        {
+            LogBroken(_own.Geography.Name, entries[0].Kind.Name);
+            return [[]];
+        }
+        catch (SealBrokenException)
+        {
+            // One of them was altered where it lies. The others are told all the same.
+            var each = new List<IReadOnlyList<ChatHappening>>(entries.Count);
+            foreach (var entry in entries)
+            {
+                each.AddRange(await Meanings(home, [entry], cancel));
+            }
+
+            return each;
+        }
     }
 
     private async ValueTask Take(Home home, IReadOnlyList<EventTarget> targets, FeedEntry entry, IReadOnlyList<ChatHappening> happenings, CancellationToken cancel)
@@ -528,6 +552,9 @@ internal sealed partial class EventIntake
 
     [LoggerMessage(3711, LogLevel.Warning, "{Geography}: entries of the change feed were missed; what happened in chat meanwhile is not told to subscriptions")]
     private partial void LogMissed(string geography);
+
+    [LoggerMessage(3714, LogLevel.Error, "{Geography}: a {Kind} does not open where it lies, and is not told to subscriptions")]
+    private partial void LogBroken(string geography, string kind);
 
     [LoggerMessage(3713, LogLevel.Warning, "{Geography}: how far events were told could not be remembered; it is tried again")]
     private partial void LogNotRemembered(string geography);
