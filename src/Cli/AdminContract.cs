@@ -227,6 +227,12 @@ internal sealed record AlertReply(
 /// <summary>That a rule began or ceased to fire.</summary>
 internal sealed record AlertTurnReply(DateTimeOffset At, string Rule, string State, double Value, double Threshold, bool IsSilenced);
 
+/// <summary>A query that is ready to be run.</summary>
+internal sealed record NamedQueryReply(string Name, string Title, string Shows, string Query, IReadOnlyList<NamedQueryValue> Values, IReadOnlyList<string> Tables, bool IsAnswerable);
+
+/// <summary>A constant of a query that may be set otherwise.</summary>
+internal sealed record NamedQueryValue(string Name, string Literal);
+
 /// <summary>A query over logs.</summary>
 internal sealed record LogQueryRequestBody(string Query, string? Timespan);
 
@@ -311,6 +317,8 @@ internal sealed record BackupReply(string Directory, string Database, DateTimeOf
 [JsonSerializable(typeof(LogQueryRequestBody))]
 [JsonSerializable(typeof(string[]))]
 [JsonSerializable(typeof(string))]
+[JsonSerializable(typeof(Page<NamedQueryReply>))]
+[JsonSerializable(typeof(IReadOnlyList<NamedQueryReply>))]
 [JsonSerializable(typeof(LogSettingBody))]
 [JsonSerializable(typeof(LogSettingReply))]
 [JsonSerializable(typeof(Page<LogSettingReply>))]

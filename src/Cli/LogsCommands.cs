@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Domicile.Modules.Logs;
 using Domicile.Residency;
 
 namespace Domicile.Cli;
@@ -23,6 +24,7 @@ internal static class LogsCommands
                 DeleteSetting(options, terminal),
             },
             Query(options, terminal),
+            ListQueries(options, terminal),
             Export(options, terminal),
             Purge(options, terminal),
         };
@@ -136,21 +138,40 @@ internal static class LogsCommands
     private static Verb Query(CommonOptions options, Terminal terminal)
     {
         var resource = CommonOptions.Resource();
-        var query = new Argument<string>("query") { HelpName = "KQL", Description = "The query, such as 'ACSChatIncomingOperations | summarize count() by OperationName'" };
+        var query = new Argument<string?>("query") { HelpName = "KQL", Description = "The query, such as 'ACSChatIncomingOperations | summarize count() by OperationName'", Arity = ArgumentArity.ZeroOrOne };
+        var named = new Option<string?>("--named") { HelpName = "NAME", Description = "Instead, a ready query: one of those that 'logs queries' lists" };
+        named.CompletionSources.Add(_ => NamedQueries.Names);
+        var with = new Option<string[]>("--with") { HelpName = "NAME=VALUE", Description = "Sets a constant of the ready query, such as person=8:acs:…; may be given several times" };
         var span = new Option<string?>("--timespan") { HelpName = "SPAN", Description = "An ISO 8601 duration up to now, such as P1D, or start/end. Default: a day", DefaultValueFactory = _ => "P1D" };
         var verb = new Verb(
             "query",
             "Asks a query. That columns were opened which identify people is audited.",
-            "logs query demo 'ACSChatIncomingOperations | summarize count() by ResultSignature' --geography Europe")
+            "logs query demo 'ACSChatIncomingOperations | summarize count() by ResultSignature' --geography Europe",
+            "logs query demo --named chat-latency --timespan P7D --geography Europe",
+            "logs query demo --named chat-of-a-person --with person=8:acs:00000000-0000-4000-8000-000000000000_00000000-0000-4000-8000-000000000001 --geography Europe")
         {
-            resource, query, span, options.Geography, options.Data, options.Json,
+            resource, query, named, with, span, options.Geography, options.Data, options.Json,
         };
+        verb.Validators.Add(result =>
+        {
+            // What stands there is not read yet: while a line is being completed, an option may have no value.
+            var (isTyped, isNamed) = (result.GetResult(query) is { Tokens.Count: > 0 }, result.GetResult(named) is not null);
+            if (isTyped == isNamed)
+            {
+                result.AddError("A query is either typed or named: give KQL, or --named NAME.");
+            }
+            else if (!isNamed && result.GetResult(with) is not null)
+            {
+                result.AddError("--with goes with --named.");
+            }
+        });
         verb.SetAction(async (parsed, cancel) =>
         {
             using var installation = Installation.Open(parsed.GetValue(options.Data), terminal);
             var (client, found) = await installation.Resource(parsed.GetRequiredValue(resource), parsed.GetValue(options.Geography), cancel);
             var path = $"{found.Endpoint.TrimEnd('/')}/v1/workspaces/{found.Id}/query";
-            var body = new LogQueryRequestBody(parsed.GetRequiredValue(query), parsed.GetValue(span));
+            var text = parsed.GetValue(named) is { } name ? Filled(await Ready(client, name, cancel), parsed.GetValue(with) ?? []) : parsed.GetValue(query)!;
+            var body = new LogQueryRequestBody(text, parsed.GetValue(span));
             var (status, answer) = await client.Query(AdminRoles.ForLogs, path, AdminJson.Default.LogQueryRequestBody, body, cancel);
             if (status != HttpStatusCode.OK)
             {
@@ -173,6 +194,66 @@ internal static class LogsCommands
             table.Write(terminal.Output);
         });
         return verb;
+    }
+
+    private static Verb ListQueries(CommonOptions options, Terminal terminal)
+    {
+        var verb = new Verb("queries", "Lists the ready queries, and which of them this version has the tables for.", "logs queries --geography Europe") { options.Geography, options.Data, options.Json };
+        verb.SetAction(async (parsed, cancel) =>
+        {
+            using var installation = Installation.Open(parsed.GetValue(options.Data), terminal);
+            var queries = await Queries(installation.Clients(parsed.GetValue(options.Geography))[0], cancel);
+            if (parsed.GetValue(options.Json))
+            {
+                terminal.Json(queries, AdminJson.Readable.IReadOnlyListNamedQueryReply);
+                return;
+            }
+
+            var table = new Table("name", "what", "answers", "may be set");
+            foreach (var query in queries)
+            {
+                table.Add(query.Name, query.Title, query.IsAnswerable ? "yes" : "no table yet", string.Join(", ", query.Values.Select(value => value.Name)));
+            }
+
+            table.Write(terminal.Output);
+        });
+        return verb;
+    }
+
+    private static async Task<IReadOnlyList<NamedQueryReply>> Queries(AdminClient client, CancellationToken cancel) =>
+        (await client.Get(AdminRoles.ForLooking, "logs/queries", AdminJson.Default.PageNamedQueryReply, cancel)).Value;
+
+    private static async Task<NamedQueryReply> Ready(AdminClient client, string name, CancellationToken cancel)
+    {
+        var queries = await Queries(client, cancel);
+        return queries.FirstOrDefault(query => query.Name == name)
+            ?? throw new CommandFailure($"There is no ready query '{name}'.{(Spelling.Closest(name, queries.Select(query => query.Name)) is { } meant ? $" Did you mean '{meant}'?" : "")} 'domicile logs queries' lists them.");
+    }
+
+    /// <summary>The query's text with some of its constants set.</summary>
+    private static string Filled(NamedQueryReply query, IReadOnlyList<string> with)
+    {
+        var text = query.Query;
+        foreach (var setting in with)
+        {
+            if (setting.Split('=', 2) is not [var name, { Length: > 0 } value] || query.Values.FirstOrDefault(known => known.Name == name) is not { } constant)
+            {
+                var names = query.Values.Count == 0 ? "nothing can be set" : $"there can be set: {string.Join(", ", query.Values.Select(known => known.Name))}";
+                throw new CommandFailure($"--with takes NAME=VALUE, not '{setting}'. In {query.Name} {names}.");
+            }
+
+            // What is a text stays one, whatever is in it; a time or a number has no room for more.
+            var isText = constant.Literal.StartsWith('"');
+            if (!isText && !value.All(char.IsAsciiLetterOrDigit))
+            {
+                throw new CommandFailure($"{name} is written like {constant.Literal}, not '{value}'.");
+            }
+
+            var literal = isText ? $"\"{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"" : value;
+            text = text.Replace($"let {name} = {constant.Literal};", $"let {name} = {literal};", StringComparison.Ordinal);
+        }
+
+        return text;
     }
 
     /// <summary>The innermost of what is said of a fault, with its place.</summary>

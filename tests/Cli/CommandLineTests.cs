@@ -39,6 +39,9 @@ public class CommandLineTests
     [InlineData("import acs --connection-string-file /nowhere/acs.txt --users users.csv --resource shop", "/nowhere/acs.txt")]
     [InlineData("import file --resource shop", "FILE")]
     [InlineData("export shop.jsonl --resource shop", "--reason")]
+    [InlineData("logs query demo", "either typed or named")]
+    [InlineData("logs query demo print --named chat-latency", "either typed or named")]
+    [InlineData("logs query demo print --with a=b", "--with goes with --named")]
     [InlineData("test", "followed by one of")]
     [InlineData("test trun 5m", "Did you mean 'turn'?")]
     [InlineData("test fault ChatThread_SendChatMessage broken", "tooMany")]
@@ -97,6 +100,7 @@ public class CommandLineTests
             Assert.Empty(verb.Options.Where(option => !option.Hidden).Select(option => option.Name).Except(await Completed($"domicile {path} --")));
         }
 
+        Assert.Contains("chat-of-a-person", await Completed("domicile logs query demo --named "));
         static async Task<string[]> Completed(string line) => (await Typed.Run($"[suggest:{line.Length}]", line)).Output.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries);
     }
 

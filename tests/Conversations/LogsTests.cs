@@ -70,6 +70,32 @@ public sealed class LogsTests : Conversation, IClassFixture<LogsTests.Logged>
         Assert.Contains("(line 1, character", _logged.Fault, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_ready_queries_are_listed_and_those_that_this_version_has_tables_for_are_answered()
+    {
+        Assert.Equal(25, _logged.Queries.GetArrayLength());
+        Assert.Equal(
+            Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs", "queries"), "*.kql").Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal),
+            _logged.Queries.EnumerateArray().Select(query => query.GetProperty("name").GetString()!));
+        Assert.Equal(25, _logged.Statuses.Count);
+        Assert.All(_logged.Queries.EnumerateArray(), query =>
+            Assert.Equal((query.GetProperty("name").GetString(), query.GetProperty("isAnswerable").GetBoolean() ? 200 : 400), (query.GetProperty("name").GetString(), _logged.Statuses[query.GetProperty("name").GetString()!])));
+        Assert.InRange(_logged.Statuses.Values.Count(status => status == 200), 15, 24);
+        Assert.Contains("call-quality", _logged.QueriesTable, StringComparison.Ordinal);
+        Assert.Matches(@"chat-of-a-person +What a person did in chat +yes +person", _logged.QueriesTable);
+    }
+
+    [Fact]
+    public void A_ready_query_is_asked_by_its_name_with_its_constants_set()
+    {
+        Assert.Equal(["Chat_CreateChatThread", "ChatThread_SendChatMessage", "ChatThread_SendChatMessage", "ChatThread_SendChatMessage"], Rows(_logged.OfAda).Select(row => row[1].GetString()));
+        Assert.Empty(Rows(_logged.OfNobody));
+        Assert.Contains("Did you mean 'chat-latency'?", _logged.NoSuchQuery, StringComparison.Ordinal);
+        Assert.Contains("there can be set: slowest", _logged.NoSuchConstant, StringComparison.Ordinal);
+        Assert.Contains("slowest is written like 1s", _logged.NoSuchTime, StringComparison.Ordinal);
+        static List<JsonElement> Rows(string answer) => [.. JsonElement.Parse(answer).GetProperty("tables")[0].GetProperty("rows").EnumerateArray()];
+    }
+
     private protected override Task<ScriptSummary> Played() => Task.FromResult(_logged.Played!);
 
     /// <summary>A server on which somebody chatted while it was logged.</summary>
@@ -100,6 +126,22 @@ public sealed class LogsTests : Conversation, IClassFixture<LogsTests.Logged>
         internal string Answer { get; private set; } = "";
 
         internal string Fault { get; private set; } = "";
+
+        internal JsonElement Queries { get; private set; }
+
+        internal string QueriesTable { get; private set; } = "";
+
+        internal Dictionary<string, int> Statuses { get; } = [];
+
+        internal string OfAda { get; private set; } = "";
+
+        internal string OfNobody { get; private set; } = "";
+
+        internal string NoSuchQuery { get; private set; } = "";
+
+        internal string NoSuchConstant { get; private set; } = "";
+
+        internal string NoSuchTime { get; private set; } = "";
 
         public async ValueTask InitializeAsync()
         {
@@ -137,6 +179,19 @@ public sealed class LogsTests : Conversation, IClassFixture<LogsTests.Logged>
             Silenced = JsonElement.Parse(await Command("alert", "silence", "demo", "mass-deletion", "--minutes", "60", "--json"));
             Answer = await Command("logs", "query", "demo", "ACSChatIncomingOperations | where OperationName == 'ChatThread_SendChatMessage' | count");
             Fault = (await server.TryCommand("logs", "query", "demo", "Nothing | count", "--geography", "Europe", "--data", server.Data)).Output;
+            QueriesTable = await Command("logs", "queries");
+            Queries = JsonElement.Parse(await Command("logs", "queries", "--json"));
+            foreach (var query in Queries.EnumerateArray())
+            {
+                var answer = await wire.AsUser(officer, HttpMethod.Post, $"/v1/workspaces/{id}/query", new { query = query.GetProperty("query").GetString() });
+                Statuses.Add(query.GetProperty("name").GetString()!, answer.Status);
+            }
+
+            OfAda = await Command("logs", "query", "demo", "--named", "chat-of-a-person", "--with", $"person={ada.Id}", "--json");
+            OfNobody = await Command("logs", "query", "demo", "--named", "chat-of-a-person", "--with", "person=a\\\" or 1 == 1 or \"", "--json");
+            NoSuchQuery = (await server.TryCommand("logs", "query", "demo", "--named", "chat-latncy", "--geography", "Europe", "--data", server.Data)).Output;
+            NoSuchConstant = (await server.TryCommand("logs", "query", "demo", "--named", "chat-slow-requests", "--with", "fastest=1s", "--geography", "Europe", "--data", server.Data)).Output;
+            NoSuchTime = (await server.TryCommand("logs", "query", "demo", "--named", "chat-slow-requests", "--with", "slowest=1s;x", "--geography", "Europe", "--data", server.Data)).Output;
             Csv = await Command("logs", "export", "demo", "--table", "ACSChatIncomingOperations", "--format", "csv");
             Purged = JsonElement.Parse(await Command(
                 "logs", "purge", "demo", "--table", "ACSChatIncomingOperations", "--filter", $"UserId == {ada.Id}", "--filter", "OperationName == ChatThread_SendChatMessage", "--reason", "Case 4711", "--json"));

@@ -136,6 +136,7 @@ internal static class Interface
         new("Logs_QueryByGet", 404) { Query = [("query", "ACSChatIncomingOperations | count"), ("timespan", "PT1H")] },
         new("Logs_QueryBatch", 200, LogsJson.Default.LogBatchBody,
             """{"requests":[{"id":"1","workspace":"GUID","body":{"query":"ACSChatIncomingOperations | count","timespan":"PT1H","workspaces":["GUID"]},"headers":{"prefer":"wait=60"},"method":"POST","path":"/query"}]}"""),
+        new("Logs_ListQueries", 200),
         new("Logs_Get", 200),
         new("Logs_ListSettings", 200),
         new("Logs_SetSetting", 200, LogsJson.Default.LogSettingRequest, """{"categories":["ChatOperational"],"allLogs":false,"workspace":"RESOURCE"}"""),

@@ -31,6 +31,24 @@ internal sealed record LogCategoryReply(string Category, string Table, bool IsOn
 /// <param name="Dropped">Requests for which this node had no room since it started.</param>
 internal sealed record LogStatusReply(string Workspace, IReadOnlyList<LogCategoryReply> Value, long Written, long Dropped);
 
+/// <summary>GET /logs/queries.</summary>
+internal sealed record NamedQueryList(IReadOnlyList<NamedQueryReply> Value);
+
+/// <summary>A query that is ready to be run.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Title">What it is called.</param>
+/// <param name="Shows">What it shows.</param>
+/// <param name="Query">Its text.</param>
+/// <param name="Values">Constants at its head that may be set otherwise before it is run.</param>
+/// <param name="Tables">The tables that it reads.</param>
+/// <param name="IsAnswerable">Whether this version writes what is needed of them.</param>
+internal sealed record NamedQueryReply(string Name, string Title, string Shows, string Query, IReadOnlyList<NamedQueryValue> Values, IReadOnlyList<string> Tables, bool IsAnswerable);
+
+/// <summary>A constant of a query.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Literal">Its value, as it stands in the text: a text in quotes, or a time such as <c>1s</c>.</param>
+internal sealed record NamedQueryValue(string Name, string Literal);
+
 /// <summary>POST /resources/{nameOrId}/logs/purge.</summary>
 internal sealed record PurgeRequest(string? Table, IReadOnlyList<PurgeFilter>? Filters, string? Reason);
 
@@ -69,6 +87,7 @@ internal sealed record LogBatchItem(string? Id, string? Workspace, LogQueryBody?
 [JsonSerializable(typeof(LogSettingReply))]
 [JsonSerializable(typeof(LogSettingList))]
 [JsonSerializable(typeof(LogStatusReply))]
+[JsonSerializable(typeof(NamedQueryList))]
 [JsonSerializable(typeof(PurgeRequest))]
 [JsonSerializable(typeof(PurgeReply))]
 [JsonSerializable(typeof(LogQueryBody))]

@@ -26,6 +26,7 @@ internal sealed class LogsEndpoints(OperationLogs logs, LogSettings settings, IR
 
     public IEnumerable<Operation> Operations() =>
     [
+        Of("GET", "/logs/queries", "Logs_ListQueries", Anyone, ListQueries),
         Of("GET", "/resources/{nameOrId}/logs", "Logs_Get", Anyone, Get),
         Of("GET", "/resources/{nameOrId}/logs/settings", "Logs_ListSettings", Anyone, ListSettings),
         Of("PUT", "/resources/{nameOrId}/logs/settings/{setting}", "Logs_SetSetting", Running, SetSetting),
@@ -36,6 +37,15 @@ internal sealed class LogsEndpoints(OperationLogs logs, LogSettings settings, IR
 
     private static Operation Of(string method, string path, string name, Access access, OperationHandler handler) =>
         new(method, path, name, access, handler) { Errors = ErrorShape.ProblemDetails, BodyLimit = 4 * 1024 };
+
+    /// <summary>They are of the program, whichever the resource.</summary>
+    private ValueTask<Reply> ListQueries(Call call, CancellationToken cancel)
+    {
+        var tables = logs.Sources.Select(source => source.TableName).ToHashSet(StringComparer.Ordinal);
+        var queries = NamedQuery.All.Values.Select(query => new NamedQueryReply(
+            query.Name, query.Title, query.Shows, query.Text, [.. query.Values.Select(value => new NamedQueryValue(value.Name, value.Literal))], query.Tables, query.TakesAnyTable ? query.Tables.Any(tables.Contains) : query.Tables.All(tables.Contains)));
+        return new(Reply.Json(200, new NamedQueryList([.. queries]), LogsJson.Default.NamedQueryList));
+    }
 
     private async ValueTask<Reply> Get(Call call, CancellationToken cancel)
     {
