@@ -71,7 +71,8 @@ internal sealed class PersonRows(ScaleUnit unit, ResourceRef resource)
             },
             cancel);
 
-    private static (long Resource, StoredRow Row) Read(DbDataReader reader, RecordKind kind)
+    /// <summary>Reads a row: resource, columns, version, payload.</summary>
+    public static (long Resource, StoredRow Row) Read(DbDataReader reader, RecordKind kind)
     {
         var values = new ColumnValue[kind.Columns.Count];
         for (var i = 0; i < values.Length; i++)

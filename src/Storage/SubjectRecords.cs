@@ -53,6 +53,32 @@ public sealed class SubjectRecords
         }
     }
 
+    /// <summary>
+    /// Records of one kind that are theirs, in the order of their keys, which are numbers. What it costs follows what these people have, and no record of anybody else's is opened.
+    /// </summary>
+    /// <typeparam name="T">The kind.</typeparam>
+    /// <param name="people">Whose.</param>
+    /// <param name="after">The key after which they lie.</param>
+    /// <param name="through">The greatest first part of the key.</param>
+    /// <param name="take">Records at most. Fewer may come back when some belong to people who are being erased; none only at the end.</param>
+    /// <param name="cancel">Gives up.</param>
+    public async ValueTask<List<T>> Range<T>(IReadOnlyCollection<SubjectRef> people, ColumnValue[] after, long through, int take, CancellationToken cancel)
+        where T : class
+    {
+        var kind = _unit.Catalogue.Of<T>();
+        var search = _unit.SubjectSearches.All.Single(search => search.Kind == kind && search.Filing == SubjectFiling.Own);
+        var key = kind.KeyColumns.Select(column => $"t.{kind.Columns[column].Name}").ToList();
+        var sql = $"SELECT t.resource, {string.Join(", ", kind.Columns.Select(column => $"t.{column.Name}"))}, t.version, t.payload FROM {kind.Table} t WHERE {search.Condition} AND ({string.Join(", ", key)}) > ({string.Join(", ", key.Select((_, i) => $"@k{i}"))}) AND {key[0]} <= @k{key.Count} ORDER BY {string.Join(", ", key)} LIMIT {take.ToString(CultureInfo.InvariantCulture)}";
+        var rows = new List<StoredRow>();
+        foreach (var person in people)
+        {
+            rows.AddRange(await _rows.Query(sql, person, [.. after, ColumnValue.Of(through)], reader => PersonRows.Read(reader, kind).Row, cancel));
+        }
+
+        rows.Sort((one, other) => kind.KeyColumns.Select(column => one.Values[column].Number.CompareTo(other.Values[column].Number)).FirstOrDefault(order => order != 0));
+        return await _unit.Sealer.Open(kind, [.. rows.Take(take)], _resource, cancel);
+    }
+
     /// <summary>How many records there are of each kind that has any, without opening them.</summary>
     public async Task<IReadOnlyList<SubjectCount>> Count(SubjectRef person, CancellationToken cancel)
     {

@@ -386,7 +386,7 @@ public sealed class EventTests(EventTests.Town town) : IClassFixture<EventTests.
             EventReceiver receiver, string name, string schema = "EventGridSchema", string[]? types = null, string beginsWith = "", string endsWith = "", string query = "") =>
             TrySubscribe(receiver.Url + query, name, schema, types, beginsWith, endsWith);
 
-        internal Task<Answer> TrySubscribe(string target, string name, string schema, string[]? types = null, string beginsWith = "", string endsWith = "") =>
+        internal Task<Answer> TrySubscribe(string target, string name, string schema, string[]? types = null, string beginsWith = "", string endsWith = "", int? minutes = null) =>
             Ask(HttpMethod.Post, "", new
             {
                 name,
@@ -398,6 +398,7 @@ public sealed class EventTests(EventTests.Town town) : IClassFixture<EventTests.
                 subjectEndsWith = endsWith,
                 headers = new[] { new { name = "x-api-key", value = "secret-value" } },
                 deadLetters = true,
+                eventTimeToLiveInMinutes = minutes,
             });
 
         internal async Task Unsubscribe(string name) => (await Ask(HttpMethod.Delete, $"/{name}")).Is(204);

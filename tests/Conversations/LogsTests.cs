@@ -96,6 +96,17 @@ public sealed class LogsTests : Conversation, IClassFixture<LogsTests.Logged>
         static List<JsonElement> Rows(string answer) => [.. JsonElement.Parse(answer).GetProperty("tables")[0].GetProperty("rows").EnumerateArray()];
     }
 
+    [Fact]
+    public void A_query_in_the_address_is_answered_with_the_rows_of_one_in_the_body()
+    {
+        var table = _logged.ByGet.GetProperty("tables")[0];
+        Assert.Equal(["OperationName", "Requests"], table.GetProperty("columns").EnumerateArray().Select(column => column.GetProperty("name").GetString()));
+        Assert.Equal(["ChatThread_SendChatMessage", "Chat_CreateChatThread"], table.GetProperty("rows").EnumerateArray().Select(row => row[0].GetString()));
+        Assert.Equal([3, 1], table.GetProperty("rows").EnumerateArray().Select(row => row[1].GetInt32()));
+        Assert.Equal(_logged.ByPost.GetProperty("tables").GetRawText(), _logged.ByGet.GetProperty("tables").GetRawText());
+        Assert.Empty(_logged.OfBefore.GetProperty("tables")[0].GetProperty("rows").EnumerateArray());
+    }
+
     private protected override Task<ScriptSummary> Played() => Task.FromResult(_logged.Played!);
 
     /// <summary>A server on which somebody chatted while it was logged.</summary>
@@ -128,6 +139,12 @@ public sealed class LogsTests : Conversation, IClassFixture<LogsTests.Logged>
         internal string Fault { get; private set; } = "";
 
         internal JsonElement Queries { get; private set; }
+
+        internal JsonElement ByGet { get; private set; }
+
+        internal JsonElement ByPost { get; private set; }
+
+        internal JsonElement OfBefore { get; private set; }
 
         internal string QueriesTable { get; private set; } = "";
 
@@ -179,6 +196,11 @@ public sealed class LogsTests : Conversation, IClassFixture<LogsTests.Logged>
             Silenced = JsonElement.Parse(await Command("alert", "silence", "demo", "mass-deletion", "--minutes", "60", "--json"));
             Answer = await Command("logs", "query", "demo", "ACSChatIncomingOperations | where OperationName == 'ChatThread_SendChatMessage' | count");
             Fault = (await server.TryCommand("logs", "query", "demo", "Nothing | count", "--geography", "Europe", "--data", server.Data)).Output;
+            const string Requests = "ACSChatIncomingOperations | where OperationName startswith 'Chat' and OperationName !startswith 'ChatThread_L' | summarize Requests = count() by OperationName | order by Requests desc";
+            var path = $"/v1/workspaces/{id}/query";
+            ByPost = (await wire.AsUser(reader, HttpMethod.Post, path, new { query = Requests, timespan = "P1D" })).Is(200).Json;
+            ByGet = (await wire.AsUser(reader, HttpMethod.Get, $"{path}?query={Uri.EscapeDataString(Requests)}&timespan=P1D")).Is(200).Json;
+            OfBefore = (await wire.AsUser(reader, HttpMethod.Get, $"{path}?query={Uri.EscapeDataString(Requests)}&timespan={Uri.EscapeDataString("2020-01-01T00:00:00Z/P1D")}")).Is(200).Json;
             QueriesTable = await Command("logs", "queries");
             Queries = JsonElement.Parse(await Command("logs", "queries", "--json"));
             foreach (var query in Queries.EnumerateArray())

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Domicile.Modules.Http;
+using Domicile.Modules.Logs;
 using Domicile.Tests.Conversations;
 
 namespace Domicile.Tests.Hardness;
@@ -101,6 +102,63 @@ public sealed class DiskFullTests : IAsyncLifetime
         await Whole(again, ada, thread, said);
         await Say(again, ada, thread, said);
         await Whole(again, ada, thread, said);
+    }
+
+    [Fact]
+    [Trait("length", "full")]
+    public async Task While_the_disk_is_full_and_in_a_burst_what_is_logged_waits_or_is_dropped_and_counted_and_every_request_is_answered()
+    {
+        Assert.SkipUnless(_isMounted, NoMount);
+        using var wire = new Wire(_server.Europe, _server.CertificateAuthority);
+        var owner = await new Administration(_server).Token("owner");
+        using var administration = new Administration(_server).Wire();
+        (await administration.AsUser(owner, HttpMethod.Put, "/resources/demo/logs/settings/chat", new { categories = new[] { "ChatOperational" } })).Is(200);
+        var people = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => wire.NewUser()));
+        var thread = await wire.NewThread(people[0], people[1..]);
+        var asked = 1L;
+        await Logged(asked);
+
+        // More than wait: nothing can be written, everything can be read.
+        Fill(leaving: 0);
+        asked += await Read(wire, people, thread, LogWriter.QueueMax + (3 * LogWriter.BatchMax));
+        var (written, dropped) = await Tally();
+        Assert.InRange(dropped, 1, asked - LogWriter.QueueMax);
+        Assert.InRange(written, 1, asked - dropped - LogWriter.QueueMax + LogWriter.BatchMax);
+        Assert.Contains($"domicile_logs_dropped_total {dropped}\n", (await administration.Send(HttpMethod.Get, "/metrics")).Is(200).Body, StringComparison.Ordinal);
+
+        // There is room again: what waited is written, while a burst comes. Every request is in the log or counted, and none is in both.
+        File.Delete(Balloon);
+        asked += await Read(wire, people, thread, 4_000);
+        await Logged(asked);
+        (written, dropped) = await Tally();
+        Assert.Equal(asked, written + dropped);
+        Assert.Contains($"and dropped {dropped}.", await _server.Command("logs", "show", "demo", "--geography", "Europe", "--data", _server.Data), StringComparison.Ordinal);
+        var counted = (await wire.AsUser(owner, HttpMethod.Post, $"/v1/workspaces/{await Workspace()}/query", new { query = "ACSChatIncomingOperations | count" })).Is(200).Json;
+        Assert.Equal(written, counted.GetProperty("tables")[0].GetProperty("rows")[0][0].GetInt64());
+        Remark.Say($"{asked} requests answered, {written} of them logged and {dropped} counted as dropped, through a full disk and a burst");
+
+        async Task<JsonElement> Status() => (await administration.AsUser(owner, HttpMethod.Get, "/resources/demo/logs")).Is(200).Json;
+        async Task<string> Workspace() => (await Status()).GetProperty("workspace").GetString()!;
+        async Task<(long Written, long Dropped)> Tally()
+        {
+            var status = await Status();
+            return (status.GetProperty("written").GetInt64(), status.GetProperty("dropped").GetInt64());
+        }
+
+        Task Logged(long all) => Eventually.Holds(async () => await Tally() is var (written, dropped) && written + dropped >= all, TimeSpan.FromMinutes(2), () => $"{all} are logged or dropped");
+    }
+
+    private static async Task<int> Read(Wire wire, WireUser[] people, string thread, int times)
+    {
+        var left = times;
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(reader => Task.Run(async () =>
+        {
+            while (Interlocked.Decrement(ref left) >= 0)
+            {
+                (await wire.AsUser(people[reader % people.Length].Token, HttpMethod.Get, Wire.Chat(thread, "/messages"))).Is(200);
+            }
+        })));
+        return times;
     }
 
     private static void IsRefusedForNow(Answer answer, ErrorShape shape)

@@ -333,4 +333,24 @@ public sealed class CatalogueRulesTests
     }
 
     internal sealed record Undeclared(long Id);
+
+    [Record("plants.errors", DataCategory.ErrorReport, Retention.FixedAge, AgeDays = 91)]
+    internal sealed record LongErrors([property: Key] long Id = 0, [property: Clock] DateTimeOffset At = default);
+
+    [Record("plants.errors", DataCategory.ErrorReport, Retention.FixedAge, AgeDays = 30)]
+    [KeptBetween(4, 91)]
+    internal sealed record StretchedErrors([property: Key] long Id = 0, [property: Clock] DateTimeOffset At = default);
+
+    [Record("plants.errors", DataCategory.ErrorReport, Retention.FixedAge, AgeDays = 90)]
+    [KeptBetween(4, 90)]
+    internal sealed record Errors([property: Key] long Id = 0, [property: Clock] DateTimeOffset At = default);
+
+    [Fact]
+    public void What_says_what_went_wrong_is_kept_for_ninety_days_at_most()
+    {
+        const string Fault = "kept for 90 days at most";
+        Refuses<LongErrors>(Fault);
+        Refuses<StretchedErrors>(Fault);
+        Assert.Single(new Catalogue().Add<Errors>(Plants.Json).Close().Kinds);
+    }
 }

@@ -55,13 +55,21 @@ internal readonly record struct LogKey(long Day, long Entry);
 /// <param name="Columns">Which columns.</param>
 /// <param name="After">The entry after which to go on; null for the first page.</param>
 /// <param name="Token">The token of an identifier.</param>
-internal sealed record LogPageRequest(Home Home, LogTimeRange Range, IReadOnlyList<LogColumn> Columns, LogKey? After, Func<string, LogToken> Token);
+internal sealed record LogPageRequest(Home Home, LogTimeRange Range, IReadOnlyList<LogColumn> Columns, LogKey? After, Func<string, LogToken> Token)
+{
+    /// <summary>Whose entries; null for everybody's. They are found by the index on persons.</summary>
+    public IReadOnlyCollection<SubjectRef>? People { get; init; }
+}
 
 /// <summary>Some rows.</summary>
 /// <param name="Rows">The rows, in the order in which they were written.</param>
 /// <param name="Keys">Their keys.</param>
 /// <param name="Next">Where to go on; null at the end.</param>
-internal sealed record LogPage(LogBatch Rows, IReadOnlyList<LogKey> Keys, LogKey? Next);
+internal sealed record LogPage(LogBatch Rows, IReadOnlyList<LogKey> Keys, LogKey? Next)
+{
+    /// <summary>Rows that were read for it.</summary>
+    public int RowsRead { get; init; }
+}
 
 /// <summary>The same for its kinds of record.</summary>
 /// <typeparam name="TDay">A day of the table: its key is half of what seals the entries, so that their end is the end of one key.</typeparam>
@@ -161,7 +169,7 @@ public abstract class LogSource<TDay, TEntry> : LogSource
         var people = request.Columns.Any(column => column.Protection == LogProtection.Person);
         var (first, last) = (DayOf(home, Clamp(range.From)), DayOf(home, Clamp(range.Before)));
         var (day, after) = request.After is { } at ? (at.Day, at.Entry) : (first.Value, -1L);
-        if (request.After is null)
+        if (request is { After: null, People: null })
         {
             if (await NextDay(home, day - 1, last.Value, cancel) is not { } begin)
             {
@@ -173,14 +181,16 @@ public abstract class LogSource<TDay, TEntry> : LogSource
 
         // Keys rise with time, and none is given out before the entry's own instant: what lies before the range need not be read.
         var earliest = ReferenceSource.FirstFrom(Clamp(range.From) - ClockMargin) - 1;
-        var entries = await home.Store.Range<TEntry>(day).After(Math.Max(after, earliest)).Take(PageRows).Open(cancel);
+        var entries = request.People is { } some
+            ? await home.Subjects.Range<TEntry>(some, [day, Math.Max(after, earliest)], last.Value, PageRows, cancel)
+            : await home.Store.Range<TEntry>(day).After(Math.Max(after, earliest)).Take(PageRows).Open(cancel);
         var batch = new LogBatch(reads.Length, Math.Max(entries.Count, 1));
         var keys = new List<LogKey>(entries.Count);
         var cells = people ? await Cells(request, entries, cancel) : [];
         foreach (var entry in entries)
         {
             var described = Describe(entry);
-            after = described.Entry.Value;
+            (day, after) = (described.Day.Value, described.Entry.Value);
             if (!range.Has(described.At.UtcDateTime))
             {
                 continue;
@@ -197,9 +207,10 @@ public abstract class LogSource<TDay, TEntry> : LogSource
         }
 
         var next = entries.Count > 0 ? new LogKey(day, after)
+            : request.People is not null ? null
             : await NextDay(home, day, last.Value, cancel) is { } following ? new LogKey(following, -1)
             : (LogKey?)null;
-        return new LogPage(batch, keys, next);
+        return new LogPage(batch, keys, next) { RowsRead = entries.Count };
     }
 
     internal sealed override async ValueTask<Problem?> Delete(Home home, IReadOnlyList<LogKey> keys, CancellationToken cancel)

@@ -218,7 +218,7 @@ internal sealed class LogsEndpoints(OperationLogs logs, LogSettings settings, IR
         var (purged, seen) = (0L, 0L);
         for (LogKey? after = null; ;)
         {
-            var page = await source.Read(new LogPageRequest(home, LogTimeRange.All, columns, after, tables.TokenOf), cancel);
+            var page = await source.Read(new LogPageRequest(home, LogTimeRange.All, columns, after, tables.HashOf), cancel);
             var going = new List<LogKey>();
             for (var row = 0; row < page.Rows.Count; row++)
             {
@@ -331,7 +331,7 @@ internal sealed class LogsEndpoints(OperationLogs logs, LogSettings settings, IR
         var rows = 0;
         while (true)
         {
-            var page = await source.Read(new LogPageRequest(home, range, source.Table.Columns, after, tables.TokenOf), cancel);
+            var page = await source.Read(new LogPageRequest(home, range, source.Table.Columns, after, tables.HashOf), cancel);
             text.Add(page.Rows);
             rows += page.Rows.Count;
             after = page.Next;

@@ -62,7 +62,7 @@ internal sealed class PurgeCondition
         if (Column.Protection == LogProtection.Person)
         {
             // Nobody is nobody in particular; identifiers of people are compared as they are written.
-            return cell.Sealed is { } person && person.Token != default && _texts.Any(text => tables.TokenOf(text) == person.Token);
+            return cell.Sealed is { } person && person.Token != default && _texts.Any(text => tables.HashOf(text) == person.Token);
         }
 
         if (Column.Type == LogType.String)

@@ -218,6 +218,66 @@ public abstract class LogRowsTests(StoreFixture fixture) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_query_for_people_opens_their_entries_and_nobody_elses_and_answers_the_same()
+    {
+        var (ada, bo) = (await Person("ada"), await Person("bo"));
+        var others = await Task.WhenAll(Enumerable.Range(0, 5).Select(i => Person($"other {i}")));
+        await SwitchOn("ChatOperational");
+        var began = fixture.Clock.GetUtcNow();
+        for (var day = 0; day < 4; day++)
+        {
+            await Write([.. Enumerable.Range(0, 400).Select(i => Call(i % 100 == 7 ? ada : i % 100 == 9 && day > 0 ? bo : others[i % 5], status: i % 200 == 7 ? 403 : 201)), Call(default)]);
+            fixture.Clock.Turn(TimeSpan.FromDays(1));
+        }
+
+        // Each beside the same condition as it is not handed on, which has everything opened.
+        var ranges = new LogTimeRange?[] { null, new(began.AddDays(1).UtcDateTime, began.AddDays(3).UtcDateTime), new(began.AddDays(1).AddHours(1).UtcDateTime, began.AddDays(9).UtcDateTime), new(began.AddDays(40).UtcDateTime, began.AddDays(50).UtcDateTime) };
+        foreach (var (condition, same, most) in new[]
+        {
+            ("UserId == 'ada'", "not(UserId != 'ada')", 16),
+            ("UserId in ('ada', 'bo')", "not(UserId !in ('ada', 'bo'))", 28),
+            ("UserId in ('bo', 'ada', 'nobody')", "not(UserId !in ('bo', 'ada', 'nobody'))", 28),
+            ("UserId == 'nobody'", "not(UserId != 'nobody')", 0),
+            ("UserId == 'ada' and UserId == 'bo'", "not(UserId != 'ada') and not(UserId != 'bo')", 16),
+            ("UserId == 'ada' and ResultSignature == '403'", "not(UserId != 'ada') and ResultSignature == '403'", 16),
+            ("UserId == ''", "not(UserId != '')", 1_604),
+            ("UserId in ('ada', '')", "not(UserId !in ('ada', ''))", 1_604),
+            ("UserId == 'ada' or UserId == 'bo'", "not(UserId != 'ada') or not(UserId != 'bo')", 1_604),
+        })
+        {
+            foreach (var range in ranges)
+            {
+                foreach (var rest in new[] { "project TimeGenerated, UserId, CorrelationId", "take 3 | project CorrelationId", "summarize n = count() by UserId, ResultSignature", "top 2 by TimeGenerated desc | project CorrelationId" })
+                {
+                    var (found, opened) = await Look($"ACSChatIncomingOperations | where {condition} | {rest}", range);
+                    var (all, everything) = await Look($"ACSChatIncomingOperations | where {same} | {rest}", range);
+                    Assert.Equal(all, found);
+                    Assert.InRange(opened, 0, most);
+                    Assert.True(most > 1_000 || everything > 700 || range is not null || rest.StartsWith("take", StringComparison.Ordinal), "What it is compared with does read everything.");
+                }
+            }
+        }
+
+        // As many again of the others': nothing more is opened.
+        await Write([.. Enumerable.Range(0, 1_500).Select(i => Call(others[i % 5]))]);
+        Assert.Equal(16, (await Look("ACSChatIncomingOperations | where UserId == 'ada' | project CorrelationId", null)).RowsRead);
+
+        // More than a page of one person's.
+        await Write([.. Enumerable.Range(0, 2_500).Select(_ => Call(bo))]);
+        var many = await Look("ACSChatIncomingOperations | where UserId in ('ada', 'bo') | distinct CorrelationId | count", null);
+        Assert.Equal(("2528", 2_528), (many.Text, many.RowsRead));
+    }
+
+    private async Task<(string Text, long RowsRead)> Look(string query, LogTimeRange? range)
+    {
+        var tables = await ResourceLogs.Open(Home, Sources, mayOpen: true, (_, _) => Task.CompletedTask, Cancel);
+        var answer = await LogQuery.Run(new LogQueryRequest(query, range ?? LogTimeRange.All), tables, fixture.Clock, Cancel);
+        Assert.True(answer.Error is null, answer.Error?.Message);
+        var table = answer.Result!.Table;
+        return (string.Join('\n', table.Rows.Select(row => string.Join(' ', table.Columns.Select((column, at) => LogText.Of(column.Type, row[at]))))), tables.RowsRead);
+    }
+
+    [Fact]
     public async Task What_is_held_is_neither_swept_nor_purged()
     {
         var ada = await Person("ada");
