@@ -2,6 +2,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Domicile.Modules.Administration;
 using Domicile.Modules.Audit;
+using Domicile.Modules.Chat;
 using Domicile.Modules.Events;
 using Domicile.Modules.Http;
 using Domicile.Modules.Http.Outbound;
@@ -90,8 +91,6 @@ public sealed partial class Node : IAsyncDisposable
             await _host.DisposeAsync();
         }
 
-        _closing = "the export of metrics and traces";
-        _telemetry?.Dispose();
         _closing = "connection-strings.json";
         if (_connectionStrings is not null)
         {
@@ -109,6 +108,10 @@ public sealed partial class Node : IAsyncDisposable
         // At once, each on a thread of its own: each flushes and empties its log, and the waits for the disk add up otherwise.
         _closing = "the stores";
         await Task.WhenAll(_units.Select(unit => Task.Run(() => unit.DisposeAsync().AsTask())));
+
+        // Last: nothing else waits for a collector that does not answer.
+        _closing = "the export of metrics and traces";
+        _telemetry?.Dispose();
     }
 
     /// <summary>Closes everything, but not for longer than <see cref="CloseLimit"/>: a stop ends whatever is slow to close.</summary>
@@ -295,6 +298,7 @@ public sealed partial class Node : IAsyncDisposable
         _services = services.BuildServiceProvider();
         await AdministrationModule.Prepare(_services, [.. _units.DistinctBy(unit => unit.Options.Geography).Select(unit => unit.Own)], cancel);
         await AuditModule.Prepare(_services, [.. _units.Select(unit => unit.Own)], cancel);
+        ChatModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);
         PrivacyModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);
         EventsModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);
         LogsModule.Prepare(_services, [.. _units.Select(unit => unit.Own)]);

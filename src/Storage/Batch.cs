@@ -26,7 +26,7 @@ public sealed class Batch
 
     internal SubjectRef Erased { get; private set; }
 
-    internal IdleRoot? Unused { get; private set; }
+    internal IdleRoot? Unused { get; set; }
 
     internal AuditedAct? AuditedWrites { get; private set; }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Domicile.Residency;
 using Domicile.Storage.Engine;
@@ -35,6 +36,7 @@ public sealed partial class Housekeeping : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly WakeUp _wake = new();
+    private readonly ConcurrentDictionary<RecordKind, Func<Home, ColumnValue[], IdleRoot?, CancellationToken, ValueTask<bool>>> _lastWords = new();
     private Task _running = Task.CompletedTask;
     private bool _leads;
     private volatile bool _holdsEnded = true;
@@ -79,6 +81,29 @@ public sealed partial class Housekeeping : IAsyncDisposable
 
     /// <summary>Where it tells how well the rules are obeyed.</summary>
     internal Meter Meter { get; } = new("Domicile.Retention");
+
+    /// <summary>When the time of a record of this kind has come, something is written in the batch that deletes it.</summary>
+    /// <typeparam name="T">The kind.</typeparam>
+    /// <param name="say">Says what; it can still read the record and what lies below it.</param>
+    internal void SayBeforeTheEnd<T>(Func<Home, T, CancellationToken, ValueTask<Action<Batch>>> say)
+        where T : class =>
+        _lastWords[_unit.Catalogue.Of<T>()] = async (home, key, unused, cancel) =>
+        {
+            if (await home.Store.Get<T>(key, cancel) is not { } record)
+            {
+                return false;
+            }
+
+            var words = await say(home, record, cancel);
+            var outcome = await home.Store.Commit(
+                b =>
+                {
+                    b.Delete<T>(key).Unused = unused;
+                    words(b);
+                },
+                cancel);
+            return outcome.Refused is null;
+        };
 
     /// <summary>Begins to work in the background.</summary>
     public void Start() => _running = Task.Run(() => Run(_stopping.Token));
@@ -136,9 +161,9 @@ public sealed partial class Housekeeping : IAsyncDisposable
                 var outcomes = await Task.WhenAll(expired.Select(row =>
                 {
                     Step?.Invoke("an expired record");
-                    return _unit.Engine.Commit(new Plan(row.Resource, null, [], [new Write(kind, WriteKind.Delete, row.Key, [], null, 0, null)]), cancel);
+                    return End(kind, row.Resource, row.Key, null, cancel);
                 }));
-                swept += outcomes.Count(outcome => outcome.Position > 0);
+                swept += outcomes.Count(isOver => isOver);
                 if (swept == before)
                 {
                     // Somebody else was faster, or a row does not go; the next sweep looks again.
@@ -159,6 +184,15 @@ public sealed partial class Housekeeping : IAsyncDisposable
 
         return swept;
     }
+
+    /// <summary>Deletes a record whose time has come, with what is to be said of it; what cannot be said keeps no record beyond its time.</summary>
+    /// <returns>Whether it is gone now.</returns>
+    private async Task<bool> End(RecordKind kind, long resource, ColumnValue[] key, IdleRoot? unused, CancellationToken cancel) =>
+        (_lastWords.TryGetValue(kind, out var say)
+            && await _unit.Engine.FindResource(resource, cancel) is { } id
+            && await _unit.FindHome(id, cancel) is { } home
+            && await say(home, key, unused, cancel))
+        || (await _unit.Engine.Commit(new Plan(resource, null, [], [new Write(kind, WriteKind.Delete, key, [], null, 0, null)]) { Unused = unused }, cancel)).Position > 0;
 
     /// <summary>Deletes what was appended so long ago as a rule of its resource or its root says.</summary>
     private async Task<int> SweepAged(CancellationToken cancel)
@@ -208,9 +242,9 @@ public sealed partial class Housekeeping : IAsyncDisposable
                 var outcomes = await Task.WhenAll(window.Unused.Select(root =>
                 {
                     Step?.Invoke("an unused root");
-                    return _unit.Engine.Commit(new Plan(root.Resource, null, [], [new Write(kind, WriteKind.Delete, [root.Id], [], null, 0, null)]) { Unused = root }, cancel);
+                    return End(kind, root.Resource, [root.Id], root, cancel);
                 }));
-                swept += outcomes.Count(outcome => outcome.Position > 0);
+                swept += outcomes.Count(isOver => isOver);
                 after = last;
             }
         }

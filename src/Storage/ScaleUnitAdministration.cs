@@ -157,6 +157,16 @@ public sealed class ScaleUnitAdministration
         return removed;
     }
 
+    /// <summary>
+    /// When the time of a record of this kind has come, by whatever rule, something is written on this scale unit in the batch that deletes it. When that is refused, the record goes
+    /// without it.
+    /// </summary>
+    /// <typeparam name="T">The kind.</typeparam>
+    /// <param name="say">Says what is written; it can still read the record and what lies below it.</param>
+    public void SayBeforeTheEnd<T>(Func<Home, T, CancellationToken, ValueTask<Action<Batch>>> say)
+        where T : class =>
+        _unit.Housekeeping.SayBeforeTheEnd(say);
+
     /// <summary>Takes the other scale units of the geography, in the order of the configuration.</summary>
     internal void Join(IReadOnlyList<ScaleUnit> all) => _all = all;
 

@@ -66,6 +66,9 @@ public abstract record ChatHappening
     /// <summary>A thread is gone.</summary>
     public sealed record ThreadDeleted : ChatHappening
     {
+        /// <summary>Whether nobody deleted it, but its time had come.</summary>
+        public bool IsByPolicy { get; init; }
+
         /// <summary>When the thread was created, where that is still known.</summary>
         public DateTimeOffset? CreatedOn { get; init; }
     }

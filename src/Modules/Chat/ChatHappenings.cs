@@ -21,7 +21,7 @@ public sealed class ChatHappenings
     }
 
     /// <summary>The kinds of which an entry may mean something.</summary>
-    public static IReadOnlyList<Type> Kinds { get; } = [typeof(ChatThread), typeof(ChatParticipant), typeof(ChatMessage), typeof(ChatReceipt)];
+    public static IReadOnlyList<Type> Kinds { get; } = [typeof(ChatThread), typeof(ChatParticipant), typeof(ChatMessage), typeof(ChatReceipt), typeof(ChatThreadDeletion)];
 
     /// <summary>What an entry of the feed means. Entries of one thread are to be asked about in their order.</summary>
     /// <param name="home">The home of the entry's resource.</param>
@@ -57,6 +57,13 @@ public sealed class ChatHappenings
     {
         // Of another node's change a follower of the feed tells the caches, and may do so later than the reader asks here.
         Drop(home.Geography, entry);
+        if (entry.Kind.ClrType == typeof(ChatThreadDeletion))
+        {
+            // It is written when the thread goes; that it is gone itself a day later tells nothing.
+            var deletion = entry.Change == Change.Inserted ? await OfDeletion(home, entry, cancel) : null;
+            return deletion?.Audience.Where(isAsked).ToList() is { Count: > 0 } asked ? [deletion with { Audience = asked }] : [];
+        }
+
         if (!Kinds.Contains(entry.Kind.ClrType) || entry.Kind.ClrType == typeof(ChatParticipant) || entry.Change == Change.Deleted)
         {
             return [];
@@ -93,22 +100,10 @@ public sealed class ChatHappenings
             return [new ChatHappening.Typing { ThreadId = thread.PublicId, Version = typing.At, By = by, Audience = audience }];
         }
 
-        if (ChatSignals.ReadDeleted(signal) is { } deleted)
-        {
-            var audience = deleted.Members.Select(member => new SubjectRef(member)).Where(isAsked).ToList();
-            if (audience.Count == 0)
-            {
-                return [];
-            }
-
-            var by = await new Scene(home, [], isAsked).Person(new SubjectRef(deleted.By), cancel) with { DisplayName = deleted.DisplayName };
-            return [new ChatHappening.ThreadDeleted { ThreadId = deleted.ThreadId, Version = deleted.At, By = by, Audience = audience }];
-        }
-
         return [];
     }
 
-    /// <summary>What an entry of <see cref="ChatThreadDeletion"/> means: for whoever must not miss it, as those who heed only signals do.</summary>
+    /// <summary>What an entry of <see cref="ChatThreadDeletion"/> means.</summary>
     /// <returns>What happened; null when it is not there any more.</returns>
     /// <inheritdoc cref="Of(Home, FeedEntry, Func{SubjectRef, bool}, CancellationToken)"/>
     public static async ValueTask<ChatHappening.ThreadDeleted?> OfDeletion(Home home, FeedEntry entry, CancellationToken cancel)
@@ -122,7 +117,8 @@ public sealed class ChatHappenings
         {
             ThreadId = deletion.PublicId,
             Version = deletion.DeletedOn.ToUnixTimeMilliseconds(),
-            By = await new Scene(home, [], _ => true).Person(deletion.By, cancel),
+            By = await new Scene(home, [], _ => true).Person(deletion.By, cancel) with { DisplayName = deletion.DisplayName },
+            IsByPolicy = deletion.By.IsNone,
             Audience = deletion.Members,
             CreatedOn = deletion.CreatedOn,
         };

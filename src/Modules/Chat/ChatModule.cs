@@ -1,5 +1,6 @@
 using Domicile.Modules.Http;
 using Domicile.Residency;
+using Domicile.Storage;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Domicile.Modules.Chat;
@@ -15,6 +16,20 @@ public sealed class ChatModule : IModule
         .Add<ChatReceipt>(ChatRecords.Default)
         .Add<ChatCreation>(ChatRecords.Default)
         .Add<ChatThreadDeletion>(ChatRecords.Default);
+
+    /// <summary>Takes the scale units that the node serves, by the homes of their own records: threads that go when their time has come are told of, like those that somebody deletes.</summary>
+    public static void Prepare(IServiceProvider services, IReadOnlyList<Home> scaleUnits)
+    {
+        var clock = services.GetRequiredService<TimeProvider>();
+        foreach (var unit in scaleUnits)
+        {
+            unit.Administration!.SayBeforeTheEnd<ChatThread>(async (home, thread, cancel) =>
+            {
+                var deletion = await ChatThreads.DeletionOf(home, thread, default, clock.GetUtcNow(), cancel);
+                return b => b.Insert(deletion);
+            });
+        }
+    }
 
     /// <inheritdoc/>
     public void AddServices(IServiceCollection services) => services

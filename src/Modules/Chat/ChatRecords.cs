@@ -248,16 +248,19 @@ public sealed record ChatCreation
 /// </summary>
 [Record(
     "chat.deletion", DataCategory.OperationLog, Retention.FixedAge, AgeDays = 1, Erasure = ErasureRule.Delete, IsTransit = true,
-    Note = "Who was in a thread when someone deleted it, so that their systems can be told; nothing that was written there.")]
+    Note = "Who was in a thread when someone deleted it or its time had come, so that they and their systems can be told; nothing that was written there.")]
 public sealed record ChatThreadDeletion
 {
     /// <summary>The thread that is gone.</summary>
     [Key]
     public required Ref<ChatThread> Thread { get; init; }
 
-    /// <summary>Who deleted it.</summary>
+    /// <summary>Who deleted it; nobody when its time had come.</summary>
     [Owner]
     public required SubjectRef By { get; init; }
+
+    /// <summary>The name under which they took part.</summary>
+    public string? DisplayName { get; init; }
 
     /// <summary>When.</summary>
     [Clock]

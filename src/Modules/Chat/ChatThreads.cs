@@ -188,15 +188,12 @@ internal sealed class ChatThreads(ThreadDoor door, TimeProvider clock)
             return problem!;
         }
 
-        // Read before it is gone: afterwards nothing of it opens, and who was in it is to be told.
-        var members = (await call.Home.Store.Range<ChatParticipant>(me.Thread).Open(cancel)).Where(member => member.RemovedOn is null).Select(member => member.Person).ToList();
         if (await call.Home.Store.Get<ChatThread>([me.Thread], cancel) is not { } thread)
         {
             return ChatProblems.NoThread;
         }
 
-        var now = clock.GetUtcNow();
-        var deletion = new ChatThreadDeletion { Thread = me.Thread, By = me.Person, DeletedOn = now, PublicId = thread.PublicId, CreatedOn = thread.CreatedOn, Members = members };
+        var deletion = await DeletionOf(call.Home, thread, me.Person, clock.GetUtcNow(), cancel) with { DisplayName = me.DisplayName };
         var outcome = await call.Home.Store.Commit(
             b => b.Lock(me.Thread, ChatProblems.NoThread).Require<ChatParticipant>([me.Thread, me.Person], ChatProblems.NoLongerIn)
                 .Delete<ChatThread>([me.Thread], ChatProblems.NoThread).Insert(deletion, ChatProblems.NoThread),
@@ -206,9 +203,14 @@ internal sealed class ChatThreads(ThreadDoor door, TimeProvider clock)
             return refused;
         }
 
-        ChatSignals.SendDeleted(
-            call.Home, me.Thread, new DeletedSignal(call.Route("threadId"), me.Person.Value, me.DisplayName, now.ToUnixTimeMilliseconds(), [.. members.Select(member => member.Value)]));
         return Reply.Empty(204);
+    }
+
+    /// <summary>That a thread is deleted, with who is to be told. Read before it is gone: afterwards nothing of it opens.</summary>
+    internal static async ValueTask<ChatThreadDeletion> DeletionOf(Home home, ChatThread thread, SubjectRef by, DateTimeOffset now, CancellationToken cancel)
+    {
+        var members = (await home.Store.Range<ChatParticipant>(thread.Key).Open(cancel)).Where(member => member.RemovedOn is null).Select(member => member.Person).ToList();
+        return new ChatThreadDeletion { Thread = thread.Key, By = by, DeletedOn = now, PublicId = thread.PublicId, CreatedOn = thread.CreatedOn, Members = members };
     }
 
     private static async ValueTask<Reply> Reply201(Call call, ChatThread thread, List<ChatErrorModel> invalid, CancellationToken cancel)

@@ -153,10 +153,10 @@ internal sealed class EventText
                 writer.WriteString("editedBy"u8, by);
                 writer.WriteString("properties"u8, Within(Json(changed.Thread)));
                 break;
-            case ChatHappening.ThreadDeleted:
+            case ChatHappening.ThreadDeleted deleted:
                 writer.WriteString("deleteTime"u8, at);
                 writer.WriteString("deletedBy"u8, by);
-                writer.WriteString("reason"u8, "");
+                writer.WriteString("reason"u8, deleted.IsByPolicy ? "deletedByPolicy" : "");
                 break;
             case ChatHappening.ParticipantsAdded added:
                 writer.WriteString("time"u8, at);

@@ -26,7 +26,7 @@ internal sealed class Telemetry : IDisposable
     /// <summary>What is sent.</summary>
     public static EgressFlow Flow { get; } = new(
         "metrics and traces",
-        "counts and durations by operation, state, kind of record and store; for some or all requests the operation, the status, the instant and the duration; the version, and a name of chance for the process; no identifier, hashed or not, no content, no address; over TLS that is verified unless it is this machine",
+        "counts and durations by operation, state, kind of record, store and geography; for some or all requests the operation, the status, the instant and the duration; the version, and a name of chance for the process; no identifier, hashed or not, no content, no address; over TLS that is verified unless it is this machine",
         "the collector that telemetry.collector names (OTLP), whose host name is looked up",
         "the operator, who configures it and where it is")
     { Crosses = Crossing.Geography, IsByDefault = false, Through = [typeof(Telemetry), typeof(CollectorLine)] };

@@ -149,7 +149,7 @@ public sealed class HostileClientTests(SharedServer shared)
     }
 
     /// <summary>A socket that says what it is told to.</summary>
-    private sealed class Socket : IDisposable
+    internal sealed class Socket : IDisposable
     {
         private readonly byte[] _buffer = new byte[256 * 1024];
 
