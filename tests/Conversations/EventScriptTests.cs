@@ -23,7 +23,7 @@ public sealed class EventScriptTests(EventScriptTests.BackEnd backEnd) : Convers
         {
             town = new EventTests.Town();
             await town.InitializeAsync();
-            Played = NodeScript.Play("events.mjs", town.Server, onPause: async pause =>
+            Played = NodeScript.Play("events.mjs", town.Server, isBrowser: true, onPause: async pause =>
             {
                 var (schema, target) = (pause.Split(' ')[0], pause.Split(' ')[1]);
                 var made = (await town.TrySubscribe(target, $"node-{schema.Length}", schema)).Is(201).Json;

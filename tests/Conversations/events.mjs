@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { EventGridDeserializer, isSystemEvent } from "@azure/eventgrid";
 import { assert, here, pause, play, scenario } from "./kit.mjs";
-import { until } from "./watcher.mjs";
+import { until, Watcher } from "./watcher.mjs";
 
 async function listen(schema) {
   const heard = [];
@@ -55,6 +55,18 @@ for (const schema of ["EventGridSchema", "CloudEventSchemaV1_0"]) {
     assert.equal(new Set(mine().map(event => event.id)).size, mine().length);
     await ada.chat.deleteChatThread(chatThread.id);
     await until(() => all("ChatThreadDeleted").length === 1 && all("ChatThreadWithUserDeleted").length === 2, "told of the deletion");
+
+    // Who has another client that looks has not left; who has none has.
+    const left = who => backEnd.heard.filter(event => isSystemEvent("Microsoft.Communication.UserDisconnected", event) && event.data.userCommunicationIdentifier.rawId === who.id);
+    const [one, another, leaving] = [await Watcher.of(ada), await Watcher.of(ada), await Watcher.of(bo)];
+    await one.stop();
+    await leaving.stop();
+    await until(() => left(bo).length === 1, "told who has left");
+    assert.equal(left(bo)[0].subject, `user/${bo.id}`);
+    assert.equal(left(bo)[0].data.userCommunicationIdentifier.communicationUser.id, bo.id);
+    assert.equal(left(ada).length, 0);
+    await another.stop();
+    await until(() => left(ada).length === 1, "told when the last has left");
     backEnd.end();
   });
 }

@@ -41,6 +41,23 @@ public static partial class EventOutbox
         });
     }
 
+    /// <summary>Whether any subscription of a resource wants events of a type: for what happens often, and is written down for nothing else.</summary>
+    public static async ValueTask<bool> IsWanted(Home home, string type, CancellationToken cancel)
+    {
+        ColumnValue? after = null;
+        while (await home.Store.Range<EventSubscription>().After(after).Open(cancel) is { Count: > 0 } subscriptions)
+        {
+            if (subscriptions.Exists(subscription => EventFilter.Wants(subscription, type)))
+            {
+                return true;
+            }
+
+            after = subscriptions[^1].Key;
+        }
+
+        return false;
+    }
+
     private static long LaneOf(string with) => BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes(with))) & long.MaxValue;
 
     private static bool IsObject(string data)

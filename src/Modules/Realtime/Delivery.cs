@@ -30,6 +30,7 @@ internal sealed partial class Delivery : IAsyncDisposable
     private readonly TimeProvider _clock;
     private readonly ILogger _log;
     private readonly Telling _telling;
+    private readonly Departures _departures;
     private readonly IReadOnlyList<RecordKind> _kinds;
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _starting = new(1, 1);
@@ -51,6 +52,7 @@ internal sealed partial class Delivery : IAsyncDisposable
     {
         (_own, Node, _chat, _tokens, _directory, _tickets, _clock, _log) = (own, node, chat, tokens, directory, tickets, clock, log);
         _telling = new Telling(own.Geography.Name, clock, log);
+        _departures = new Departures(clock);
         _kinds = [.. own.Administration!.Catalogue.Kinds.Where(kind => ChatHappenings.Kinds.Contains(kind.ClrType) || kind.ClrType == typeof(UserAccount))];
     }
 
@@ -153,6 +155,11 @@ internal sealed partial class Delivery : IAsyncDisposable
         if (told is not null)
         {
             Publish(RealtimeSignals.Delivered, told, RealtimeJson.Default.DeliveredSignal);
+        }
+
+        foreach (var (home, person) in _departures.Take())
+        {
+            _ = Task.Run(() => TellDeparture(home, person), CancellationToken.None);
         }
     }
 
@@ -470,6 +477,16 @@ internal sealed partial class Delivery : IAsyncDisposable
             case RealtimeSignals.Claim:
                 Yield(signal.Resource, Read(signal, RealtimeJson.Default.ClaimSignal));
                 break;
+            case RealtimeSignals.Left when Read(signal, RealtimeJson.Default.PersonSignal) is var left:
+                if (left.Node != Node && IsHere(signal.Resource, new SubjectRef(left.Person)))
+                {
+                    Publish(RealtimeSignals.Here, new PersonSignal(Node, left.Person), RealtimeJson.Default.PersonSignal, signal.Resource);
+                }
+
+                break;
+            case RealtimeSignals.Here:
+                _departures.Remove(signal.Resource, new SubjectRef(Read(signal, RealtimeJson.Default.PersonSignal).Person));
+                break;
             case RealtimeSignals.Yield when Read(signal, RealtimeJson.Default.YieldSignal) is var yielded:
                 lock (_gate)
                 {
@@ -566,6 +583,7 @@ internal sealed partial class Delivery : IAsyncDisposable
             }
 
             residents ??= _residents[number] = new Residents(endpoint.Home);
+            _departures.Remove(number, endpoint.Person);
             superfluous = residents.Add(endpoint);
             _count += superfluous is null ? 1 : 0;
 
@@ -596,6 +614,35 @@ internal sealed partial class Delivery : IAsyncDisposable
                 _residents.Remove(number);
                 _emptySince = _clock.GetTimestamp();
             }
+
+            if (!_isStopped && !residents.Has(endpoint.Person) && _departures.Add(endpoint.Home, endpoint.Person))
+            {
+                Publish(RealtimeSignals.Left, new PersonSignal(Node, endpoint.Person.Value), RealtimeJson.Default.PersonSignal, number);
+            }
+        }
+    }
+
+    private bool IsHere(long resource, SubjectRef person)
+    {
+        lock (_gate)
+        {
+            return _residents.GetValueOrDefault(resource)?.Has(person) == true;
+        }
+    }
+
+    private async Task TellDeparture(Home home, SubjectRef person)
+    {
+        try
+        {
+            await _departures.Tell(home, person, _stopping.Token);
+        }
+        catch (Exception fault) when (fault is StoreUnavailableException or OperationCanceledException)
+        {
+            // That somebody left is told while it is news, and the store has other worries.
+        }
+        catch (Exception fault)
+        {
+            LogFault(fault.GetType().Name, _own.Geography.Name);
         }
     }
 

@@ -78,6 +78,11 @@ internal sealed record ClaimSignal(Guid Claim, long Person, string Endpoint);
 /// <param name="Position">Everything up to here was answered.</param>
 internal sealed record YieldSignal(Guid Claim, long Epoch, long Position);
 
+/// <summary>Of whom nodes ask each other.</summary>
+/// <param name="Node">The node that says so.</param>
+/// <param name="Person">The user's handle.</param>
+internal sealed record PersonSignal(Guid Node, long Person);
+
 /// <summary>An id of a socket was used.</summary>
 /// <param name="Nonce">What makes it good once.</param>
 /// <param name="Until">Until when it was good, in milliseconds of the epoch.</param>
@@ -93,6 +98,7 @@ internal sealed record UsedSignal(Guid Nonce, long Until);
 [JsonSerializable(typeof(SocketTicket))]
 [JsonSerializable(typeof(DeliveredSignal))]
 [JsonSerializable(typeof(ClaimSignal))]
+[JsonSerializable(typeof(PersonSignal))]
 [JsonSerializable(typeof(YieldSignal))]
 [JsonSerializable(typeof(UsedSignal))]
 internal sealed partial class RealtimeJson : JsonSerializerContext;

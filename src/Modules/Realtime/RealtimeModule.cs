@@ -27,6 +27,7 @@ public sealed class RealtimeModule : IModule
 
     /// <inheritdoc/>
     public void AddServices(IServiceCollection services) => services
+        .AddSingleton(Departures.Disconnected)
         .AddSingleton<Tickets>()
         .AddSingleton<RealtimeConnections>()
         .AddSingleton<RealtimeEndpoints>();

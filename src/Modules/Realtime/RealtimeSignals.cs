@@ -12,6 +12,12 @@ internal static class RealtimeSignals
     /// <summary>Here it is: <see cref="YieldSignal"/>.</summary>
     public const string Yield = "realtime.yield";
 
+    /// <summary>Somebody has no endpoint on a node any more; has another node one? <see cref="PersonSignal"/>.</summary>
+    public const string Left = "realtime.left";
+
+    /// <summary>They have one: <see cref="PersonSignal"/>.</summary>
+    public const string Here = "realtime.here";
+
     /// <summary>An id of a socket was used: <see cref="UsedSignal"/>.</summary>
     public const string Used = "realtime.used";
 }
