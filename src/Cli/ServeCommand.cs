@@ -105,5 +105,10 @@ internal static class ServeCommand
     }
 
     /// <summary>Where the command meets the server.</summary>
-    private static Task<int> Serve(ServeRequest request, Terminal terminal, CancellationToken cancel) => Node.Serve(request, terminal.Output, cancel);
+    private static async Task<int> Serve(ServeRequest request, Terminal terminal, CancellationToken cancel)
+    {
+        // A signal before the command has returned to its caller would end the process with 143, and not the server in order. A start may need to wait for nothing, and be ready by then.
+        await Task.Yield();
+        return await Node.Serve(request, terminal.Output, cancel);
+    }
 }

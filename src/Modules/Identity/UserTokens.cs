@@ -77,7 +77,7 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
             return IdentityProblems.ExpiredToken;
         }
 
-        return resource.KeyFingerprints.Contains(pass.KeyFingerprint) && await Revocations(resource.Home, user.Subject, cancel) == pass.Revocations
+        return resource.KeyFingerprints.Contains(pass.KeyFingerprint) && await Revocations(resource.Home, user.Subject, pass.Revocations, cancel) == pass.Revocations
             ? null
             : IdentityProblems.RevokedToken;
     }
@@ -103,15 +103,19 @@ internal sealed class UserTokens(TimeProvider clock) : IUserTokens
             home.ResourceId);
     }
 
+    /// <param name="home">The resource.</param>
+    /// <param name="subject">The user.</param>
+    /// <param name="atLeast">What a token says, which another node may have issued after a revocation that this one has not heard of yet.</param>
+    /// <param name="cancel">Gives up.</param>
     /// <returns>How often the user's tokens were revoked; −1 when there is no such user.</returns>
-    private async ValueTask<long> Revocations(Home home, SubjectRef subject, CancellationToken cancel)
+    private async ValueTask<long> Revocations(Home home, SubjectRef subject, long atLeast, CancellationToken cancel)
     {
         if (subject.IsNone)
         {
             return -1;
         }
 
-        if (_revocations.TryGet((home.Geography, subject), out var known) && home.Store.Feed.IsCurrent)
+        if (_revocations.TryGet((home.Geography, subject), out var known) && known >= atLeast && home.Store.Feed.IsCurrent)
         {
             return known;
         }
