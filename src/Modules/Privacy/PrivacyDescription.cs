@@ -18,6 +18,7 @@ namespace Domicile.Modules.Privacy;
 /// </summary>
 internal static partial class PrivacyDescription
 {
+    private const int DescribedDepth = 64;
     private const string SchemaPath = "#/components/schemas/";
     private const string Scheme = "administrator";
 
@@ -185,10 +186,12 @@ internal static partial class PrivacyDescription
         return described;
     }
 
-    private static JsonNode SchemaOf(JsonTypeInfo type, SortedDictionary<string, JsonNode> schemas) => type.GetJsonSchemaAsNode(new JsonSchemaExporterOptions
+    private static JsonNode SchemaOf(JsonTypeInfo type, SortedDictionary<string, JsonNode> schemas)
     {
-        TransformSchemaNode = (context, schema) => Transform(context, schema, schemas),
-    });
+        // How deep a body may be is no bound for what describes it.
+        var options = new JsonSerializerOptions(type.Options) { MaxDepth = DescribedDepth };
+        return options.GetTypeInfo(type.Type).GetJsonSchemaAsNode(new JsonSchemaExporterOptions { TransformSchemaNode = (context, schema) => Transform(context, schema, schemas) });
+    }
 
     /// <summary>Gives each type of the contract a schema of its own, says what is always there, and adds bounds. No member of ours is null: what is absent is left out.</summary>
     private static JsonNode Transform(JsonSchemaExporterContext context, JsonNode schema, SortedDictionary<string, JsonNode> schemas)

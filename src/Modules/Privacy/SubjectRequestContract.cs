@@ -94,7 +94,7 @@ internal sealed record SubjectFileReply(int Number, string Type, long Bytes, Dat
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     AllowDuplicateProperties = false,
-    MaxDepth = 12,
+    MaxDepth = 8,
     Converters = [typeof(WireTime)])]
 [JsonSerializable(typeof(MakeSubjectRequest))]
 [JsonSerializable(typeof(SubjectRequestReply))]
