@@ -59,9 +59,8 @@ public sealed class ChatHappenings
         Drop(home.Geography, entry);
         if (entry.Kind.ClrType == typeof(ChatThreadDeletion))
         {
-            // It is written when the thread goes; that it is gone itself a day later tells nothing.
-            var deletion = entry.Change == Change.Inserted ? await OfDeletion(home, entry, cancel) : null;
-            return deletion?.Audience.Where(isAsked).ToList() is { Count: > 0 } asked ? [deletion with { Audience = asked }] : [];
+            // It is written when the thread goes; that it is gone itself a day later tells nothing. That a thread went in which nobody was any more is news to systems alone.
+            return entry.Change == Change.Inserted && await OfDeletion(home, entry, cancel) is { } deletion ? [deletion with { Audience = [.. deletion.Audience.Where(isAsked)] }] : [];
         }
 
         if (!Kinds.Contains(entry.Kind.ClrType) || entry.Kind.ClrType == typeof(ChatParticipant) || entry.Change == Change.Deleted)
@@ -106,7 +105,7 @@ public sealed class ChatHappenings
     /// <summary>What an entry of <see cref="ChatThreadDeletion"/> means.</summary>
     /// <returns>What happened; null when it is not there any more.</returns>
     /// <inheritdoc cref="Of(Home, FeedEntry, Func{SubjectRef, bool}, CancellationToken)"/>
-    public static async ValueTask<ChatHappening.ThreadDeleted?> OfDeletion(Home home, FeedEntry entry, CancellationToken cancel)
+    private static async ValueTask<ChatHappening.ThreadDeleted?> OfDeletion(Home home, FeedEntry entry, CancellationToken cancel)
     {
         if (await home.Store.Get<ChatThreadDeletion>([entry.Key[0].Number], cancel) is not { } deletion)
         {

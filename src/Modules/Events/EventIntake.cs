@@ -266,12 +266,9 @@ internal sealed partial class EventIntake
             var meanings = await Meanings(home, entries, cancel);
             for (var i = 0; i < entries.Count; i++)
             {
-                var entry = entries[i];
-                IReadOnlyList<ChatHappening> happenings = entry.Kind.ClrType != typeof(ChatThreadDeletion) ? meanings[i]
-                    : entry.Change == Change.Inserted && await ChatHappenings.OfDeletion(home, entry, cancel) is { } deletion ? [deletion] : [];
-                if (happenings.Count > 0)
+                if (meanings[i].Count > 0)
                 {
-                    await Take(home, targets, entry, happenings, cancel);
+                    await Take(home, targets, entries[i], meanings[i], cancel);
                 }
             }
         }
