@@ -24,10 +24,9 @@ internal sealed class DeadLetterEndpoints(IResourceHomes homes, TimeProvider clo
 
     private async ValueTask<Reply> List(Call call, CancellationToken cancel)
     {
-        var size = 100;
-        if (call.Query("maxPageSize") is { } asked && (!int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out size) || size is < 1 or > EventLimits.Piece))
+        if (PageSize.Of(call, 100, EventLimits.Piece) is not { } size)
         {
-            return HttpProblems.BadParameter("maxPageSize", $"a number from 1 to {EventLimits.Piece}");
+            return PageSize.Bad(EventLimits.Piece);
         }
 
         var after = long.MinValue;

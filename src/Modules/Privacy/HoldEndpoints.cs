@@ -1,4 +1,3 @@
-using System.Globalization;
 using Domicile.Modules.Administration;
 using Domicile.Modules.Http;
 using Domicile.Residency;
@@ -9,11 +8,10 @@ namespace Domicile.Modules.Privacy;
 /// <summary>Holds: placing, listing, releasing. Not the application's: an access key is no person.</summary>
 internal sealed class HoldEndpoints(IResourceHomes homes, TimeProvider clock)
 {
+    private const int PageUsual = 100;
     private const int PageMax = 1_000;
     private const int NameMax = 512;
     private const int ReviewYearsMax = 10;
-
-    private static readonly Problem BadSize = HttpProblems.BadParameter("maxPageSize", $"a number from 1 to {PageMax}");
 
     private static readonly Access Holding = Access.Administrator(AdministratorRole.Owner, AdministratorRole.Privacy);
 
@@ -109,9 +107,9 @@ internal sealed class HoldEndpoints(IResourceHomes homes, TimeProvider clock)
 
     private async ValueTask<Reply> List(Call call, CancellationToken cancel)
     {
-        if (SizeOf(call) is not { } size)
+        if (PageSize.Of(call, PageUsual, PageMax) is not { } size)
         {
-            return BadSize;
+            return PageSize.Bad(PageMax);
         }
 
         (string Covers, Guid Id)? after = null;
@@ -145,9 +143,9 @@ internal sealed class HoldEndpoints(IResourceHomes homes, TimeProvider clock)
     /// <summary>What only holds keep of people who were erased. Who is shown it is written down before they are.</summary>
     private async ValueTask<Reply> ReadRestricted(Call call, CancellationToken cancel)
     {
-        if (SizeOf(call) is not { } size)
+        if (PageSize.Of(call, PageUsual, PageMax) is not { } size)
         {
-            return BadSize;
+            return PageSize.Bad(PageMax);
         }
 
         if (await homes.Find(call.Geography, call.Route("nameOrId"), cancel) is not { } home)
@@ -186,11 +184,6 @@ internal sealed class HoldEndpoints(IResourceHomes homes, TimeProvider clock)
         var next = page.Count < size ? null : $"/resources/{home.ResourceId:D}/restrictedRecords?maxPageSize={size}&continuation={Uri.EscapeDataString(page[^1].Place)}";
         return Reply.Json(200, new RestrictedList(records, next), PrivacyJson.Default.RestrictedList);
     }
-
-    private static int? SizeOf(Call call) =>
-        call.Query("maxPageSize") is not { } asked ? 100
-        : int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out var size) && size is >= 1 and <= PageMax ? size
-        : null;
 
     private async ValueTask<Reply> Release(Call call, CancellationToken cancel)
     {
