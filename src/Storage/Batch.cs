@@ -187,6 +187,6 @@ public sealed class Batch
         }
 
         private ColumnValue[] KeyOf(ColumnValue[] values) =>
-            What == WriteKind.Append ? [values[kind.ParentColumn]] : [.. kind.KeyColumns.Select(column => values[column])];
+            What == WriteKind.Append ? [values[kind.ParentColumn]] : kind.KeyOf(values);
     }
 }

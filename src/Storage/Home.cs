@@ -85,6 +85,9 @@ public sealed class Home
     public ValueTask<IReadOnlyDictionary<SubjectRef, string>> Resolve(string purpose, IEnumerable<SubjectRef> subjects, CancellationToken cancel) =>
         Unit.Subjects.Resolve(Resource, purpose, subjects, cancel);
 
+    /// <summary>What a person is known by here; nothing once they are erased.</summary>
+    public ValueTask<IReadOnlyList<Identifier>> IdentifiersOf(SubjectRef person, CancellationToken cancel) => Unit.Subjects.IdentifiersOf(Resource, person, cancel);
+
     /// <summary>
     /// Erases a person: their key and who they were are destroyed when this returns, so that what was theirs no longer opens; the rows follow in the
     /// background, each kind by its rule. After a crash it goes on by itself. What a hold covers of them is held back first, out of everybody's sight but that of who

@@ -33,7 +33,7 @@ internal sealed class PersonRows(ScaleUnit unit, ResourceRef resource)
                 yield break;
             }
 
-            last = [.. kind.KeyColumns.Select(key => rows[^1].Row.Values[key])];
+            last = kind.KeyOf(rows[^1].Row.Values);
         }
     }
 

@@ -208,7 +208,7 @@ public sealed class ScaleUnit : IAsyncDisposable
         }
 
         var restrictions = new Restrictions(this, store.Resource);
-        if (!await restrictions.AnythingHeld(subject, CancellationToken.None) || await Engine.AtRest(subject, CancellationToken.None))
+        if (!await restrictions.AnyHold(CancellationToken.None) || await Engine.AtRest(subject, CancellationToken.None))
         {
             await restrictions.HoldBack(subject, CancellationToken.None);
             await Destroy([KeyName.Of(subject)], CancellationToken.None);

@@ -15,9 +15,7 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
 
     /// <summary>The key that a record of this kind is sealed under, next to its owner's.</summary>
     public static KeyName ParentOf(RecordKind kind, ReadOnlySpan<ColumnValue> values, ResourceRef resource) =>
-        kind.Children.Count > 0 ? new KeyName(kind.Name, values[kind.ReferenceColumn].Number)
-        : kind.Parent is { } parent ? new KeyName(parent.Name, values[kind.ParentColumn].Number)
-        : KeyName.OfResource(resource.Number);
+        kind.Root is { } root ? new KeyName(root.Name, values[kind.RootColumn].Number) : KeyName.OfResource(resource.Number);
 
     /// <summary>
     /// Makes the key of a new parent, durably, before the batch that uses it. It may have one already: the record exists, which the batch finds out, or

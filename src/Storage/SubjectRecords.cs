@@ -181,7 +181,7 @@ public sealed class SubjectRecords
                 return false;
             }
 
-            var key = kind.KeyColumns.Select(column => row.Values[column]).ToArray();
+            var key = kind.KeyOf(row.Values);
             var write = new Write(kind, WriteKind.Put, key, row.Values, payload, row.Version + 1, null);
             var outcome = await _unit.Engine.Commit(new Plan(resource.Number, null, [], [write]), cancel);
             if (outcome.Refused is null)

@@ -129,7 +129,7 @@ internal sealed class SubjectArchive(Home home, SubjectRef person, DateTimeOffse
         json.WriteString("madeOn", now.UtcDateTime);
         json.WriteString("schema", "Each file below data/ is an array of records: kind; filing (own, mentioned or shared); fields, by name. Instants are UTC, ISO 8601; people are named by their identifier here, or null when they were erased; references between records are numbers.");
         json.WriteStartArray("identifiers");
-        foreach (var (type, value) in await Identifiers(cancel))
+        foreach (var (type, value) in await home.IdentifiersOf(person, cancel))
         {
             json.WriteStartObject();
             json.WriteString("type", type);
@@ -183,7 +183,7 @@ internal sealed class SubjectArchive(Home home, SubjectRef person, DateTimeOffse
 
         await text.WriteAsync("</ul>\n");
         await text.WriteAsync("<h2>Who you are here</h2>\n<table>\n");
-        foreach (var (type, value) in await Identifiers(cancel))
+        foreach (var (type, value) in await home.IdentifiersOf(person, cancel))
         {
             await text.WriteAsync($"<tr><th>{Html(Spaced(type))}</th><td>{Html(value)}</td></tr>\n");
         }
@@ -216,21 +216,6 @@ internal sealed class SubjectArchive(Home home, SubjectRef person, DateTimeOffse
 
     private async Task<JsonObject> Describe(SubjectRecord record, CancellationToken cancel) =>
         new() { ["kind"] = record.Kind.Name, ["filing"] = FilingOf(record.Filing), ["fields"] = await _fields.Of(record, cancel) };
-
-    /// <summary>What the person is known by here; it rests in the key store, under their key.</summary>
-    private async ValueTask<List<(string Type, string Value)>> Identifiers(CancellationToken cancel)
-    {
-        var identifiers = new List<(string, string)>();
-        foreach (var type in Identifier.OfPeople)
-        {
-            if ((await home.Resolve(type, [person], cancel)).TryGetValue(person, out var value))
-            {
-                identifiers.Add((type, value));
-            }
-        }
-
-        return identifiers;
-    }
 
     private async Task<(string Name, Stream Stream, Utf8JsonWriter Json)> Begin(ZipArchive zip, string name, CancellationToken cancel)
     {

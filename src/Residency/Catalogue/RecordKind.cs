@@ -95,6 +95,9 @@ public abstract class RecordKind
     /// <summary>The columns of the key, in order.</summary>
     public IReadOnlyList<int> KeyColumns { get; private protected set; } = [];
 
+    /// <summary>The key among a record's columns.</summary>
+    public ColumnValue[] KeyOf(IReadOnlyList<ColumnValue> values) => [.. KeyColumns.Select(column => values[column])];
+
     /// <summary>The column that names the parent, or −1.</summary>
     public int ParentColumn { get; private protected set; } = -1;
 
@@ -124,6 +127,12 @@ public abstract class RecordKind
 
     /// <summary>The kinds whose parent this is. Known once the catalogue is closed.</summary>
     public IReadOnlyList<RecordKind> Children { get; internal set; } = [];
+
+    /// <summary>The root under whose key a record is sealed: itself where others lie below it, else its parent; null for what lies in the resource alone. Known once the catalogue is closed.</summary>
+    public RecordKind? Root => Children.Count > 0 ? this : Parent;
+
+    /// <summary>The column with the key of <see cref="Root"/>, or −1.</summary>
+    public int RootColumn => Children.Count > 0 ? ReferenceColumn : ParentColumn;
 
     /// <summary>The kind that says in which parents an owner's records can lie, or null when the owner is indexed.</summary>
     public Type? OwnerFoundBy { get; private protected set; }

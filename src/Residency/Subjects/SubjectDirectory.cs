@@ -113,6 +113,21 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
         return resolved;
     }
 
+    /// <summary>What a person is known by; nothing once they are erased.</summary>
+    public async ValueTask<IReadOnlyList<Identifier>> IdentifiersOf(ResourceRef resource, SubjectRef person, CancellationToken cancel)
+    {
+        var identifiers = new List<Identifier>();
+        foreach (var purpose in Identifier.OfPeople)
+        {
+            if ((await Resolve(resource, purpose, [person], cancel)).TryGetValue(person, out var value))
+            {
+                identifiers.Add(new Identifier(purpose, value));
+            }
+        }
+
+        return identifiers;
+    }
+
     /// <summary>Looks whether an identifier opens under its person's key, and is found by no other blind index than its own.</summary>
     /// <returns>What is wrong, or null. The identifier itself is not told.</returns>
     public async ValueTask<string?> FaultOf(FiledIdentifier filed, ResourceRef resource, byte[] key, CancellationToken cancel)

@@ -134,7 +134,7 @@ internal sealed class AuditScribe(Catalogue catalogue, IStoreEngine engine, Seal
         var kind = catalogue.Of<T>();
         var values = kind.Values(record);
         return await sealer.Close(kind, record, values, version: 1, ResourceRef.Geography, cancel) is { } payload
-            ? new Write(kind, WriteKind.Insert, [.. kind.KeyColumns.Select(column => values[column])], values, payload, 1, null) { IsOfGeography = true }
+            ? new Write(kind, WriteKind.Insert, kind.KeyOf(values), values, payload, 1, null) { IsOfGeography = true }
             : null;
     }
 }

@@ -52,16 +52,16 @@ public sealed class Restrictions
                 foreach (var search in SearchesOf(kind).Where(search => search.Filing == SubjectFiling.Own))
                 {
                     var key = isFirst && kind == from!.Kind ? from.Key : null;
-                    var kept = search.Where($"substr(t.payload, 2, 1) = @mark AND {ParentColumn(kind)} = @root");
+                    var kept = search.Where($"substr(t.payload, 2, 1) = @mark AND {RootOf(kind)} = @root");
                     await foreach (var (resource, row) in _rows.Of(kept, new SubjectRef(restriction.Handle), key, cancel, restriction.Root))
                     {
-                        if (ParentScope(kind) != restriction.Below || await _unit.Sealer.OpenRestricted(kind, row, resource, cancel) is not { } content)
+                        if (ScopeOf(kind) != restriction.Below || await _unit.Sealer.OpenRestricted(kind, row, resource, cancel) is not { } content)
                         {
                             continue;
                         }
 
                         var record = new SubjectRecord(kind, SubjectFiling.Own, row.Values, row.Version, JsonNode.Parse(content)!.AsObject());
-                        read.Add(new RestrictedRecord(record, restriction, new Place(restriction.Handle, restriction.Below, restriction.Root, kind, KeyOf(kind, row)).ToString()));
+                        read.Add(new RestrictedRecord(record, restriction, new Place(restriction.Handle, restriction.Below, restriction.Root, kind, kind.KeyOf(row.Values)).ToString()));
                         if (read.Count == take)
                         {
                             return read;
@@ -74,24 +74,9 @@ public sealed class Restrictions
         return read;
     }
 
-    /// <summary>Whether a hold covers anything that would go with a person.</summary>
-    internal async ValueTask<bool> AnythingHeld(SubjectRef person, CancellationToken cancel)
-    {
-        if (!await AnyHold(cancel))
-        {
-            return false;
-        }
-
-        foreach (var search in Concerning())
-        {
-            if ((await _rows.Query($"SELECT 1 FROM {search.Kind.Table} t WHERE {search.Condition} AND {_unit.HoldSql!.Of(search.Kind)} IS NOT NULL LIMIT 1", person, [], _ => 1, cancel)).Count > 0)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    /// <summary>Whether there is any hold in the resource, so that something of a person may have to be held back.</summary>
+    internal async ValueTask<bool> AnyHold(CancellationToken cancel) =>
+        _unit.HoldSql is { } holds && await _rows.Query($"SELECT {holds.AnyIn("@resource")}", SubjectRef.None, [], row => !row.IsDBNull(0), cancel) is [true];
 
     /// <summary>
     /// Seals under stand-ins what a hold covers of a person whose erasure has begun; once their key is gone there is nothing to seal any more. From the beginning of the
@@ -194,16 +179,10 @@ public sealed class Restrictions
         }
     }
 
-    private static string ParentScope(RecordKind kind) => kind.Children.Count > 0 ? kind.Name : kind.Parent?.Name ?? KeyName.Resource;
+    private static string ScopeOf(RecordKind kind) => kind.Root?.Name ?? KeyName.Resource;
 
-    /// <summary>The column with the key of the root below which a row lies: its own, when it is one.</summary>
-    private static string ParentColumn(RecordKind kind) =>
-        kind.Children.Count > 0 ? $"t.{kind.Columns[kind.ReferenceColumn].Name}" : kind.Parent is not null ? $"t.{kind.Columns[kind.ParentColumn].Name}" : "t.resource";
-
-    private static ColumnValue[] KeyOf(RecordKind kind, StoredRow row) => [.. kind.KeyColumns.Select(column => row.Values[column])];
-
-    private async ValueTask<bool> AnyHold(CancellationToken cancel) =>
-        _unit.HoldSql is { } holds && await _rows.Query($"SELECT {holds.AnyIn("@resource")}", SubjectRef.None, [], row => !row.IsDBNull(0), cancel) is [true];
+    /// <summary>The column with the key of the root below which a row lies.</summary>
+    private static string RootOf(RecordKind kind) => $"t.{(kind.Root is null ? "resource" : kind.Columns[kind.RootColumn].Name)}";
 
     /// <summary>The kinds with whose owner something happens to the record.</summary>
     private IEnumerable<RecordKind> Erasable() => _unit.Catalogue.Kinds.Where(kind => kind.Erasure is ErasureRule.Delete or ErasureRule.Depersonalise && kind.ClrType != typeof(Restriction));
@@ -304,9 +283,9 @@ public sealed class Restrictions
     private async Task Note(SubjectSearch search, SubjectRef person, Dictionary<KeyName, SubjectRef> standIns, CancellationToken cancel)
     {
         var kind = search.Kind;
-        foreach (var root in await _rows.Query($"SELECT DISTINCT {ParentColumn(kind)} FROM {kind.Table} t WHERE {search.Condition} AND {_unit.HoldSql!.Of(kind)} IS NOT NULL", person, [], row => row.GetInt64(0), cancel))
+        foreach (var root in await _rows.Query($"SELECT DISTINCT {RootOf(kind)} FROM {kind.Table} t WHERE {search.Condition} AND {_unit.HoldSql!.Of(kind)} IS NOT NULL", person, [], row => row.GetInt64(0), cancel))
         {
-            await StandIn(person, new KeyName(ParentScope(kind), root), standIns, cancel);
+            await StandIn(person, new KeyName(ScopeOf(kind), root), standIns, cancel);
         }
     }
 
@@ -327,15 +306,7 @@ public sealed class Restrictions
 
             var fresh = SubjectRef.Fresh();
             await _unit.Keys.Vault.Create(_resource.Number, [KeyName.Of(fresh)], null, cancel);
-            var identifiers = new List<KeptIdentifier>();
-            foreach (var purpose in Identifier.OfPeople)
-            {
-                if ((await _unit.Subjects.Resolve(_resource, purpose, [person], cancel)).TryGetValue(person, out var value))
-                {
-                    identifiers.Add(new KeptIdentifier(purpose, value));
-                }
-            }
-
+            var identifiers = await _unit.Subjects.IdentifiersOf(_resource, person, cancel);
             var made = new Restriction
             {
                 Handle = person.Value,
@@ -343,7 +314,7 @@ public sealed class Restrictions
                 Root = parent.Id,
                 StandIn = fresh,
                 RestrictedOn = _unit.Clock.GetUtcNow(),
-                Identifiers = identifiers,
+                Identifiers = [.. identifiers.Select(identifier => new KeptIdentifier(identifier.Purpose, identifier.Value))],
             };
             var outcome = await _store.Commit(b => b.Insert(made), cancel);
             if (outcome.Refused is null)
@@ -375,9 +346,9 @@ public sealed class Restrictions
             var kind = search.Kind;
             var isKept = search.Filing == SubjectFiling.Own ? "substr(t.payload, 2, 1) = @mark" : "TRUE";
             foreach (var (root, records) in await _rows.Query(
-                $"SELECT {ParentColumn(kind)}, count(*) FROM {kind.Table} t WHERE {search.Condition} AND {isKept} GROUP BY 1", person, [], row => (row.GetInt64(0), row.GetInt64(1)), cancel))
+                $"SELECT {RootOf(kind)}, count(*) FROM {kind.Table} t WHERE {search.Condition} AND {isKept} GROUP BY 1", person, [], row => (row.GetInt64(0), row.GetInt64(1)), cancel))
             {
-                kept.Add((kind, search.Filing, new KeyName(ParentScope(kind), root), records));
+                kept.Add((kind, search.Filing, new KeyName(ScopeOf(kind), root), records));
             }
         }
 

@@ -299,7 +299,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
                 var (table, changed) = (_tables[kind], 0);
                 foreach (var row in rows)
                 {
-                    var key = kind.KeyColumns.Select(column => row.Values[column]).ToArray();
+                    var key = kind.KeyOf(row.Values);
                     var statement = session.Prepare(table.Reseal).BindKey(key, resource).Bind(key.Length + 2, row.Version).Bind(key.Length + 3, ColumnValue.Of(row.Payload!));
                     changed += (kind.BlobColumn < 0 ? statement : statement.Bind(key.Length + 4, row.Values[kind.BlobColumn])).Run();
                 }

@@ -295,7 +295,7 @@ public sealed class ResidencyCheck
         var seen = scanned.Row;
         for (var look = 1; look < Looks && verdict.Fault is not null; look++)
         {
-            if (await _unit.Engine.Get(kind, scanned.Resource, [.. kind.KeyColumns.Select(column => seen.Values[column])], cancel) is not { } now)
+            if (await _unit.Engine.Get(kind, scanned.Resource, kind.KeyOf(seen.Values), cancel) is not { } now)
             {
                 return new Verdict(RowState.Shredded, null);
             }
