@@ -41,6 +41,9 @@ internal sealed partial class Delivery : IAsyncDisposable
     private FeedPosition _began;
     private long _beganAt;
     private FeedPosition _delivered;
+
+    /// <summary>The entry that is being opened. Whether who comes meanwhile is in its audience is chance, so they have it from what they missed, and not from it.</summary>
+    private FeedPosition? _underWay;
     private bool _isFollowing;
     private bool _isStopped;
     private long _emptySince;
@@ -55,6 +58,9 @@ internal sealed partial class Delivery : IAsyncDisposable
         _departures = new Departures(clock);
         _kinds = [.. own.Administration!.Catalogue.Kinds.Where(kind => ChatHappenings.Kinds.Contains(kind.ClrType) || kind.ClrType == typeof(UserAccount))];
     }
+
+    /// <summary>For tests: called when an entry is about to be opened.</summary>
+    internal Func<FeedEntry, Task>? Opening { get; set; }
 
     /// <summary>This start of the node.</summary>
     public Guid Node { get; }
@@ -90,7 +96,7 @@ internal sealed partial class Delivery : IAsyncDisposable
             {
                 await Follow(cancel);
                 from = await WhereItWas(served.Home, user.Subject, ticket, cancel);
-                (endpoint, var isNew, upTo) = Add(new Endpoint(served, user, ticket.Endpoint, _clock));
+                (endpoint, var isNew, upTo) = Add(new Endpoint(served, user, ticket.Endpoint, _clock), from);
                 if (endpoint is null)
                 {
                     continue;
@@ -383,8 +389,10 @@ internal sealed partial class Delivery : IAsyncDisposable
         lock (_gate)
         {
             residents = _residents.GetValueOrDefault(entry.Resource);
+            _underWay = position;
         }
 
+        await (Opening?.Invoke(entry) ?? Task.CompletedTask);
         IReadOnlyList<(IReadOnlyList<SubjectRef> Audience, Outgoing Outgoing)> told = [];
         if (residents is not null)
         {
@@ -406,7 +414,7 @@ internal sealed partial class Delivery : IAsyncDisposable
                     residents!.Tell(audience, outgoing);
                 }
 
-                _delivered = position;
+                (_delivered, _underWay) = (position, null);
             }
         }
     }
@@ -558,7 +566,7 @@ internal sealed partial class Delivery : IAsyncDisposable
         }
     }
 
-    private (Endpoint? Endpoint, bool IsNew, FeedPosition? Delivered) Add(Endpoint endpoint)
+    private (Endpoint? Endpoint, bool IsNew, FeedPosition? Delivered) Add(Endpoint endpoint, FeedPosition? from)
     {
         Endpoint? superfluous;
         FeedPosition delivered;
@@ -588,7 +596,8 @@ internal sealed partial class Delivery : IAsyncDisposable
             _count += superfluous is null ? 1 : 0;
 
             // With it, and not later: what is told from now on is told to it.
-            delivered = _delivered;
+            delivered = _underWay ?? _delivered;
+            endpoint.Since = from is { } before && before.Epoch == delivered.Epoch ? Math.Max(before.Number, delivered.Number) : delivered.Number;
         }
 
         superfluous?.EndForGood(Ending.Superfluous);

@@ -39,6 +39,9 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
 
     public SubjectRef Person => User.Subject;
 
+    /// <summary>What the feed tells up to this position is not for it: it was told that elsewhere, has it from <see cref="CaughtUp"/>, or was not there.</summary>
+    public long Since { get; set; }
+
     /// <summary>Whether it was ended for good; a client that comes back begins anew.</summary>
     public bool IsGone => Volatile.Read(ref _isGone);
 
@@ -153,7 +156,7 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
         var isBehind = false;
         lock (_lock)
         {
-            if (_isGone || _isLossy)
+            if (_isGone || _isLossy || (outgoing.Position > 0 && outgoing.Position <= Since))
             {
                 return;
             }
@@ -221,6 +224,8 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
         Connection? current;
         lock (_lock)
         {
+            // Positions may begin anew.
+            Since = 0;
             current = _current;
             if (current is null)
             {

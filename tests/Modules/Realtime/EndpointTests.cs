@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text;
 using Domicile.Modules.Chat;
 using Domicile.Modules.Http;
 using Domicile.Modules.Realtime;
@@ -216,9 +214,9 @@ public sealed class EndpointTests
         "endpoint",
         _clock);
 
-    private Played Connect()
+    private PlayedConnection Connect()
     {
-        var connection = new Played(_endpoint, _clock);
+        var connection = new PlayedConnection(_endpoint, _clock);
         Assert.True(_endpoint.Attach(connection, _endpoint.User));
         return connection;
     }
@@ -232,31 +230,4 @@ public sealed class EndpointTests
             Audience = [new SubjectRef(2)],
         }),
         1);
-
-    /// <summary>A connection without a network.</summary>
-    private sealed class Played(Endpoint endpoint, TimeProvider clock) : Connection(endpoint, "id", clock)
-    {
-        public Ending? Ended { get; private set; }
-
-        public override void Wake()
-        {
-        }
-
-        public override void End(Ending ending) => Ended ??= ending;
-
-        public Ending? Hear(string text) => Receive(text);
-
-        public List<string> Take()
-        {
-            var taken = new List<string>();
-            var buffer = new ArrayBufferWriter<byte>();
-            while (TryTake(buffer))
-            {
-                taken.Add(Encoding.UTF8.GetString(buffer.WrittenSpan));
-                buffer.ResetWrittenCount();
-            }
-
-            return taken;
-        }
-    }
 }

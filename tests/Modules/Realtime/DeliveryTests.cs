@@ -1,0 +1,122 @@
+using Domicile.Modules.Chat;
+using Domicile.Modules.Http;
+using Domicile.Modules.Realtime;
+using Domicile.Residency;
+using Domicile.Server;
+using Domicile.Storage;
+using Domicile.Tests.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Domicile.Tests.Modules.Realtime;
+
+/// <summary>What is told to those who come while something is being told.</summary>
+public sealed class DeliveryTests : IAsyncLifetime
+{
+    private readonly SqliteFixture _fixture = new();
+    private readonly Guid _formerNode = Guid.NewGuid();
+    private Tickets _tickets = null!;
+    private Delivery _delivery = null!;
+    private SubjectRef _ada;
+    private SubjectRef _bo;
+    private Ref<ChatThread> _thread;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private Home Home => _fixture.Home;
+
+    public async ValueTask InitializeAsync()
+    {
+        await _fixture.Open(ProductModules.Catalogue());
+        (_ada, _bo) = (await Person(), await Person());
+        var now = _fixture.Clock.GetUtcNow();
+        var thread = new ChatThread { Key = Home.References.Next<ChatThread>(), PublicId = $"19:{Guid.NewGuid():N}@thread.v2", CreatedOn = now, Topic = "t", CreatedBy = _ada };
+        await Commit(b => b.Insert(thread).Insert(new ChatParticipant { Thread = thread.Key, Person = _ada, AddedOn = now }).Insert(new ChatParticipant { Thread = thread.Key, Person = _bo, AddedOn = now }));
+        _thread = thread.Key;
+        _fixture.Clock.Turn(TimeSpan.FromMinutes(1));
+        _tickets = new Tickets(_fixture.Clock);
+        _delivery = new Delivery(_fixture.Unit.Own, Guid.NewGuid(), new ChatHappenings(new ChatStore()), null!, null!, _tickets, _fixture.Clock, NullLogger.Instance);
+        await _delivery.Start(Cancel);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _delivery.DisposeAsync();
+        _tickets.Dispose();
+        await _fixture.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Who_comes_back_while_a_message_is_opened_has_it_once_whether_others_of_the_resource_are_there_or_not(bool othersAreThere)
+    {
+        var ada = await Enter(othersAreThere ? Home : _fixture.Neighbour, othersAreThere ? _ada : await Person(_fixture.Neighbour));
+        var (isOpening, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
+        _delivery.Opening = entry =>
+        {
+            if (entry.Kind.ClrType != typeof(ChatMessage))
+            {
+                return Task.CompletedTask;
+            }
+
+            isOpening.TrySetResult();
+            return goOn.Task.WaitAsync(Cancel);
+        };
+        await Say("one");
+        await isOpening.Task.WaitAsync(Cancel);
+        var bo = await Enter(Home, _bo, _formerNode);
+        goOn.SetResult();
+        await Say("two");
+        Assert.Equal(["one", "two"], await Told(bo, "two"));
+        if (othersAreThere)
+        {
+            Assert.Equal(["one", "two"], await Told(ada, "two"));
+        }
+    }
+
+    /// <summary>Takes what a connection is told until it has a certain message.</summary>
+    private static async Task<List<string>> Told(PlayedConnection connection, string last)
+    {
+        var told = new List<string>();
+        while (!told.Contains(last))
+        {
+            Cancel.ThrowIfCancellationRequested();
+            foreach (var packet in connection.Take())
+            {
+                told.AddRange(new[] { "one", "two" }.Where(text => packet.Contains($"\\\"{text}\\\"", StringComparison.Ordinal)));
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(5), Cancel);
+        }
+
+        // What comes twice comes soon.
+        await Task.Delay(TimeSpan.FromMilliseconds(200), Cancel);
+        foreach (var packet in connection.Take())
+        {
+            told.Add($"again: {packet}");
+        }
+
+        return told;
+    }
+
+    private async Task<PlayedConnection> Enter(Home home, SubjectRef person, Guid? from = null)
+    {
+        var user = new Caller.User(person, $"8:acs:{person.Value}", []) { Pass = new TokenPass(_fixture.Clock.GetUtcNow() + TimeSpan.FromHours(1), 0, "") };
+        var ticket = new ConnectionTicket("id", home.ResourceId, person.Value, "endpoint", _delivery.Node, from);
+        return (await _delivery.Enter(new ServedResource(home, []), user, ticket, endpoint => new PlayedConnection(endpoint, _fixture.Clock), Cancel))!;
+    }
+
+    private async Task<SubjectRef> Person(Home? home = null) =>
+        await (home ?? Home).AddSubject([new Identifier(Identifier.CommunicationUser, $"8:acs:{Guid.NewGuid()}")], Cancel);
+
+    private Task Say(string text) => Commit(b => b.Lock(_thread, ChatProblems.NoThread).Append(new ChatMessage
+    {
+        Thread = _thread,
+        SealId = Guid.CreateVersion7(),
+        Sender = _ada,
+        Type = ChatMessageType.Text,
+        Content = text,
+    }));
+
+    private async Task Commit(Action<Batch> build) => Assert.Null((await _fixture.Store.Commit(build, Cancel)).Refused);
+}
