@@ -85,6 +85,9 @@ public sealed class Home
     public ValueTask<IReadOnlyDictionary<SubjectRef, string>> Resolve(string purpose, IEnumerable<SubjectRef> subjects, CancellationToken cancel) =>
         Unit.Subjects.Resolve(Resource, purpose, subjects, cancel);
 
+    /// <summary>The identifier of one person; null for nobody, or who was erased.</summary>
+    public ValueTask<string?> Resolve(string purpose, SubjectRef subject, CancellationToken cancel) => Unit.Subjects.Resolve(Resource, purpose, subject, cancel);
+
     /// <summary>What a person is known by here; nothing once they are erased.</summary>
     public ValueTask<IReadOnlyList<Identifier>> IdentifiersOf(SubjectRef person, CancellationToken cancel) => Unit.Subjects.IdentifiersOf(Resource, person, cancel);
 

@@ -99,17 +99,27 @@ internal sealed class Sealer(Geography geography, KeyRing ring)
     public async ValueTask<List<T>> Open<T>(RecordKind<T> kind, List<StoredRow> rows, ResourceRef resource, CancellationToken cancel)
         where T : class
     {
-        var names = new HashSet<KeyName>();
+        HashSet<KeyName>? names = null;
         foreach (var row in rows)
         {
-            names.Add(ParentOf(kind, row.Values, resource));
-            if (OwnerOf(kind, row.Values) is { IsNone: false } owner)
+            var (owner, parent) = (OwnerOf(kind, row.Values), ParentOf(kind, row.Values, resource));
+            if (ring.Has(owner, parent))
+            {
+                continue;
+            }
+
+            (names ??= []).Add(parent);
+            if (!owner.IsNone)
             {
                 names.Add(KeyName.Of(owner));
             }
         }
 
-        await ring.Preload(names, cancel);
+        if (names is not null)
+        {
+            await ring.Preload(names, cancel);
+        }
+
         var records = new List<T>(rows.Count);
         foreach (var row in rows)
         {

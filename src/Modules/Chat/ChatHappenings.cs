@@ -131,6 +131,11 @@ public sealed class ChatHappenings
     public async ValueTask<IReadOnlyList<ChatPerson>> PeopleOf(Home home, long thread, IReadOnlyList<SubjectRef> people, CancellationToken cancel) =>
         await new Scene(home, thread == 0 ? [] : await Members(home, new Ref<ChatThread>(thread), cancel), _ => true).People(people, cancel);
 
+    /// <summary>One person by their id alone.</summary>
+    /// <returns>Null for nobody, or who was erased.</returns>
+    public static async ValueTask<ChatPerson?> PersonOf(Home home, SubjectRef person, CancellationToken cancel) =>
+        await home.Resolve(Identifier.CommunicationUser, person, cancel) is { } id ? new ChatPerson(id, null) { Subject = person } : null;
+
     /// <summary>Entries may have been missed: nothing that is remembered is relied on.</summary>
     public void Forget()
     {
@@ -348,7 +353,7 @@ public sealed class ChatHappenings
         public IReadOnlyList<SubjectRef> From(Guid? coming) => [.. Members.Where(member => member.AddedBy == coming && member.RemovedOn is null && IsAsked(member.Person)).Select(member => member.Person)];
 
         public async ValueTask<ChatPerson> Person(SubjectRef person, CancellationToken cancel) =>
-            await People([person], cancel) is [var found] ? found : new ChatPerson(CommunicationIdentifier.ErasedIdOf(Home.ResourceId), null);
+            await Home.Resolve(Identifier.CommunicationUser, person, cancel) is { } id ? PersonOf(person, id) : new ChatPerson(CommunicationIdentifier.ErasedIdOf(Home.ResourceId), null);
 
         /// <summary>People by their ids, leaving out who was erased.</summary>
         public async ValueTask<IReadOnlyList<ChatPerson>> People(IReadOnlyList<SubjectRef> people, CancellationToken cancel)
@@ -359,12 +364,17 @@ public sealed class ChatHappenings
             {
                 if (ids.TryGetValue(person, out var id))
                 {
-                    var member = Members.FirstOrDefault(member => member.Person == person);
-                    found.Add(new ChatPerson(id, member?.DisplayName) { Subject = person, ShareHistoryTime = member?.ShareHistoryTime, Metadata = member?.Metadata });
+                    found.Add(PersonOf(person, id));
                 }
             }
 
             return found;
+        }
+
+        private ChatPerson PersonOf(SubjectRef person, string id)
+        {
+            var member = Members.FirstOrDefault(member => member.Person == person);
+            return new ChatPerson(id, member?.DisplayName) { Subject = person, ShareHistoryTime = member?.ShareHistoryTime, Metadata = member?.Metadata };
         }
     }
 }

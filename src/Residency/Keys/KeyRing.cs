@@ -30,6 +30,9 @@ public sealed class KeyRing(KeyVault vault, int capacity = 16_384)
     public ValueTask<SealKey?> Find(SubjectRef owner, KeyName parent, CancellationToken cancel) =>
         _derived.TryGet((owner, parent), out var derived) && IsCurrent() ? new ValueTask<SealKey?>(derived) : Derive(owner, parent, cancel);
 
+    /// <summary>Whether <see cref="Find"/> would have the key at hand.</summary>
+    public bool Has(SubjectRef owner, KeyName parent) => _derived.TryGet((owner, parent), out _) && IsCurrent();
+
     /// <summary>Reads keys that a page will need, in one look-up.</summary>
     public async ValueTask Preload(IReadOnlyCollection<KeyName> names, CancellationToken cancel)
     {

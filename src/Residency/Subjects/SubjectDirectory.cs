@@ -66,6 +66,14 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
         return subject;
     }
 
+    /// <summary>What one person is known by; null for nobody, or who was erased.</summary>
+    public ValueTask<string?> Resolve(ResourceRef resource, string purpose, SubjectRef subject, CancellationToken cancel)
+    {
+        return !subject.IsNone && _identifiers.TryGet((subject, resource.Number, purpose), out var known) && ring.IsCurrent() ? new(known) : Look();
+
+        async ValueTask<string?> Look() => (await Resolve(resource, purpose, [subject], cancel)).GetValueOrDefault(subject);
+    }
+
     /// <summary>The identifiers of people, by purpose. Whoever was erased is missing from the answer.</summary>
     public async ValueTask<IReadOnlyDictionary<SubjectRef, string>> Resolve(
         ResourceRef resource, string purpose, IEnumerable<SubjectRef> subjects, CancellationToken cancel)
@@ -119,7 +127,7 @@ public sealed class SubjectDirectory(IKeyStore store, KeyRing ring, int capacity
         var identifiers = new List<Identifier>();
         foreach (var purpose in Identifier.OfPeople)
         {
-            if ((await Resolve(resource, purpose, [person], cancel)).TryGetValue(person, out var value))
+            if (await Resolve(resource, purpose, person, cancel) is { } value)
             {
                 identifiers.Add(new Identifier(purpose, value));
             }

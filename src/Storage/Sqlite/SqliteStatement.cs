@@ -116,17 +116,18 @@ internal sealed class SqliteStatement : IDisposable
 
     public ColumnValue Value(int column, ColumnType type)
     {
-        if (IsNull(column))
+        // Each look at a column is a call into the library: whether it is null is asked only where the value does not say so itself.
+        switch (type)
         {
-            return ColumnValue.Null;
+            case ColumnType.Integer:
+                var number = Number(column);
+                return number == 0 && IsNull(column) ? ColumnValue.Null : ColumnValue.Of(number);
+            case ColumnType.Text:
+                return raw.sqlite3_column_text(_statement, column).utf8_to_string() is { } text ? ColumnValue.Of(text) : ColumnValue.Null;
+            default:
+                var bytes = Bytes(column);
+                return bytes.Length == 0 && IsNull(column) ? ColumnValue.Null : ColumnValue.Of(bytes);
         }
-
-        return type switch
-        {
-            ColumnType.Integer => ColumnValue.Of(Number(column)),
-            ColumnType.Text => ColumnValue.Of(Text(column)),
-            _ => ColumnValue.Of(Bytes(column)),
-        };
     }
 
     public void Dispose() => _statement.Dispose();

@@ -97,7 +97,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         _readers.Read(
             static (session, ask) =>
             {
-                var statement = BindKey(session.Prepare(ask.Table.Get), ask.key, ask.resource);
+                var statement = BindKey(session.PrepareFixed(ask.Table.Get), ask.key, ask.resource);
                 StoredRow? row = statement.Step() ? ReadRow(statement, ask.Table.Kind) : null;
                 statement.Reset();
                 return row;
@@ -110,10 +110,13 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             static (session, ask) =>
             {
                 var rows = new List<StoredRow>(ask.keys.Count);
+                var statement = session.PrepareFixed(ask.Table.Get);
+
+                // One state of the database, and its locks taken once.
+                session.PrepareFixed("BEGIN").Run();
                 foreach (var key in ask.keys)
                 {
-                    var statement = BindKey(session.Prepare(ask.Table.Get), key, ask.resource);
-                    if (statement.Step())
+                    if (BindKey(statement, key, ask.resource).Step())
                     {
                         rows.Add(ReadRow(statement, ask.Table.Kind));
                     }
@@ -121,6 +124,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
                     statement.Reset();
                 }
 
+                session.PrepareFixed("COMMIT").Run();
                 return rows;
             },
             (Table: _tables[kind], keys, resource),
@@ -704,7 +708,8 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         }
 
         var at = values.Length + 1;
-        return new StoredRow(values, statement.Number(at), statement.IsNull(at + 1) ? null : statement.Bytes(at + 1));
+        var payload = statement.Bytes(at + 1);
+        return new StoredRow(values, statement.Number(at), payload.Length == 0 && statement.IsNull(at + 1) ? null : payload);
     }
 
     private static long? FindNumber(SqliteSession session, Guid resource)
