@@ -141,7 +141,8 @@ internal static class BaselineServer
         public ValueTask DisposeAsync() => store.DisposeAsync();
     }
 
-    private static X509Certificate2 MakeCertificate(string publicFile)
+    /// <summary>A certificate for this machine, signed by itself.</summary>
+    public static X509Certificate2 MakeCertificate(string publicFile)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);

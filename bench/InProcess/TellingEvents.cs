@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Cryptography.X509Certificates;
+using Domicile.Bench.EndToEnd;
 using Domicile.Modules.Chat;
 using Domicile.Modules.Events;
 using Domicile.Modules.Http.Outbound;
@@ -17,10 +19,13 @@ namespace Domicile.Bench.InProcess;
 
 /// <summary>
 /// How fast events are told, beside a bare HTTP client that posts the same bytes to the same target with as many requests at once. Told is everything from the entry in the change
-/// feed on: reading it, asking Chat, sealing what waits, writing it down, writing the event, posting it, and taking away what was delivered. Rounds take turns in one run.
+/// feed on: reading it, asking Chat, opening the message, writing the event and posting it. The target is reached over TLS, as every target of production is; over plain HTTP,
+/// which is for development, with <c>--plain yes</c>. Rounds take turns in one run.
 /// </summary>
 internal static class TellingEvents
 {
+    private const string Trusted = "SSL_CERT_FILE";
+    private const string TheKey = "DOMICILE_BENCH_KEY";
     private const int Threads = 500;
     private const int AtOnce = 16;
     private const int Warming = 3;
@@ -28,9 +33,17 @@ internal static class TellingEvents
 
     public static async Task Run(Options options)
     {
-        Machine.PrintHead("Telling events", options.Arguments);
-        var (rounds, events) = (options.Number("rounds", 5), options.Number("events", 30_000));
-        await using var target = await Target.Start();
+        var isPlain = options.Text("plain", "no") == "yes";
+        if (!isPlain && Environment.GetEnvironmentVariable(TheKey) is null)
+        {
+            await RunTrusting(options);
+            return;
+        }
+
+        using var certificate = isPlain ? null : X509Certificate2.CreateFromPemFile(Environment.GetEnvironmentVariable(Trusted)!, Environment.GetEnvironmentVariable(TheKey));
+        Machine.PrintHead(isPlain ? "Telling events, over plain HTTP" : "Telling events", options.Arguments);
+        var (rounds, events) = (options.Number("rounds", 5), options.Number("events", 100_000));
+        await using var target = await Target.Start(certificate);
         var (bare, told) = (new List<(double Rate, double Cost)>(), new List<(double Rate, double Cost)>());
         var table = new Table("round", "bare client, events/s", "Domicile, events/s", "ratio", "bare client, CPU µs/event", "Domicile, CPU µs/event", "ratio");
         for (var round = 1 - Warming; round <= rounds; round++)
@@ -53,6 +66,30 @@ internal static class TellingEvents
 
         void Add(object name, (double Rate, double Cost) by, (double Rate, double Cost) domicile) => table.Add(
             name, by.Rate.Of(0), domicile.Rate.Of(0), (domicile.Rate / by.Rate).Of(2), by.Cost.Of(1), domicile.Cost.Of(1), (by.Cost / domicile.Cost).Of(2));
+    }
+
+    /// <summary>Runs in a process that trusts a certificate made for it: which authorities a machine trusts is read once.</summary>
+    private static async Task RunTrusting(Options options)
+    {
+        var directory = Directory.CreateTempSubdirectory("domicile-bench-");
+        try
+        {
+            var (trusted, key) = (Path.Combine(directory.FullName, "ca.pem"), Path.Combine(directory.FullName, "key.pem"));
+            using (var made = BaselineServer.MakeCertificate(trusted))
+            {
+                await File.WriteAllTextAsync(key, made.GetECDsaPrivateKey()!.ExportECPrivateKeyPem());
+            }
+
+            var start = new ProcessStartInfo("dotnet", [typeof(TellingEvents).Assembly.Location, .. options.Arguments]);
+            (start.Environment[Trusted], start.Environment[TheKey]) = (trusted, key);
+            using var run = Process.Start(start)!;
+            await run.WaitForExitAsync();
+            Environment.ExitCode = run.ExitCode;
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
     }
 
     private static (double Rate, double Cost) Median(List<(double Rate, double Cost)> all) => (all.Select(one => one.Rate).ToList().Median(), all.Select(one => one.Cost).ToList().Median());
@@ -258,12 +295,18 @@ internal static class TellingEvents
 
         public Task Reached => _reached.Task;
 
-        public static async Task<Target> Start()
+        public static async Task<Target> Start(X509Certificate2? certificate)
         {
             var target = new Target();
             var builder = WebApplication.CreateSlimBuilder();
             builder.Logging.ClearProviders();
-            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listener =>
+            {
+                if (certificate is not null)
+                {
+                    listener.UseHttps(certificate);
+                }
+            }));
             target._web = builder.Build();
             target._web.Run(async http =>
             {
@@ -277,7 +320,7 @@ internal static class TellingEvents
             });
             await target._web.StartAsync();
             var port = new Uri(target._web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
-            target.Url = new Uri($"http://127.0.0.1:{port}/events");
+            target.Url = new Uri($"{(certificate is null ? "http" : "https")}://localhost:{port}/events");
             return target;
         }
 

@@ -85,6 +85,11 @@ internal static class ChatEvents
     public static string SubjectOf(ChatMatter matter, EventPart part, EventPeople people)
     {
         var isInThread = part.Recipient.IsNone;
+        if (isInThread && matter.Kind is ChatMatterKind.MessageReceived)
+        {
+            return $"thread/{matter.ThreadId}/sender/{people.By}";
+        }
+
         var (by, about) = (people.By, people.Find(part.About)?.RawId);
         var whose = matter.Kind switch
         {
@@ -109,7 +114,9 @@ internal static class ChatEvents
             Identifier(writer, "recipientCommunicationIdentifier"u8, recipient.RawId);
         }
 
-        writer.WriteString("transactionId"u8, transaction.ToString("N"));
+        Span<byte> id = stackalloc byte[32];
+        transaction.TryFormat(id, out _, "N");
+        writer.WriteString("transactionId"u8, id);
         writer.WriteString("threadId"u8, matter.ThreadId);
         writer.WriteNumber("version"u8, matter.Version);
         switch (matter.Kind)
@@ -147,7 +154,9 @@ internal static class ChatEvents
     private static void OfMessage(Utf8JsonWriter writer, ChatMatter matter, string by)
     {
         var isTyping = matter.Kind == ChatMatterKind.Typing;
-        writer.WriteString("messageId"u8, (isTyping ? matter.Version : matter.MessageId).ToString(CultureInfo.InvariantCulture));
+        Span<byte> id = stackalloc byte[20];
+        (isTyping ? matter.Version : matter.MessageId).TryFormat(id, out var length, provider: CultureInfo.InvariantCulture);
+        writer.WriteString("messageId"u8, id[..length]);
         Identifier(writer, "senderCommunicationIdentifier"u8, by);
         writer.WriteString("senderDisplayName"u8, matter.SenderDisplayName ?? "");
         Time(writer, "composeTime"u8, DateTimeOffset.FromUnixTimeMilliseconds(isTyping ? matter.Version : matter.MessageId));
@@ -254,9 +263,11 @@ internal static class ChatEvents
     /// <summary>Writes an instant, in milliseconds of UTC.</summary>
     internal static void Time(Utf8JsonWriter writer, ReadOnlySpan<byte> name, DateTimeOffset at)
     {
-        Span<byte> text = stackalloc byte[24];
-        at.UtcDateTime.TryFormat(text, out var length, "yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
-        writer.WriteString(name, text[..length]);
+        // The round-trip format has a way of its own, several times as fast as one that is spelled out; its last four digits are ten millionths.
+        Span<byte> text = stackalloc byte[28];
+        at.UtcDateTime.TryFormat(text, out _, "O", CultureInfo.InvariantCulture);
+        text[23] = (byte)'Z';
+        writer.WriteString(name, text[..24]);
     }
 
     private sealed class Family(string? perUser, string inThread, string when)

@@ -40,20 +40,20 @@ internal sealed class EventEnvelope(ChatHappenings chat)
 
         // Names matter where people are shown by name, which is where they come and go.
         var isNamed = matter.Kind is ChatMatterKind.ThreadCreated or ChatMatterKind.ParticipantAdded or ChatMatterKind.ParticipantRemoved;
-        var mentioned = isNamed && matter.Members is { } members ? new List<SubjectRef>(members) { by } : [by];
+        var mentioned = isNamed && matter.Members is { } members ? [.. members] : new List<SubjectRef>();
         foreach (var part in parts)
         {
             Mention(part.Recipient);
             Mention(part.About);
         }
 
-        var people = new Dictionary<SubjectRef, ChatPerson>(mentioned.Count);
-        foreach (var person in await chat.PeopleOf(home, isNamed ? matter.Thread : 0, mentioned, cancel))
+        if (!isNamed && mentioned.Count == 0)
         {
-            people[person.Subject] = person;
+            return EventPeople.Of(await ChatHappenings.PersonOf(home, by, cancel), home);
         }
 
-        return new EventPeople(people, people.TryGetValue(by, out var who) ? who.RawId : CommunicationIdentifier.ErasedIdOf(home.ResourceId));
+        Mention(by);
+        return EventPeople.Of(await chat.PeopleOf(home, isNamed ? matter.Thread : 0, mentioned, cancel), by, home);
 
         void Mention(SubjectRef person)
         {
@@ -74,18 +74,29 @@ internal sealed class EventEnvelope(ChatHappenings chat)
     /// <summary>The id of an event: the same whenever it is told.</summary>
     public static Guid IdOf(EventContent content, EventPart part)
     {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        if (part.Recipient.IsNone && part.About.IsNone)
+        {
+            // The one that is for the thread: there is no other of its content.
+            content.Id.TryWriteBytes(hash);
+            return Own(hash[..16]);
+        }
+
         Span<byte> bytes = stackalloc byte[32 + part.Type.Length];
         content.Id.TryWriteBytes(bytes);
         BinaryPrimitives.WriteInt64LittleEndian(bytes[16..], part.Recipient.Value);
         BinaryPrimitives.WriteInt64LittleEndian(bytes[24..], part.About.Value);
         Encoding.ASCII.GetBytes(part.Type, bytes[32..]);
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(bytes, hash);
+        return Own(hash[..16]);
+    }
 
-        // RFC 9562 §5.8: a UUID of one's own making.
-        hash[6] = (byte)((hash[6] & 0x0F) | 0x80);
-        hash[8] = (byte)((hash[8] & 0x3F) | 0x80);
-        return new Guid(hash[..16], bigEndian: true);
+    /// <summary>RFC 9562 §5.8: a UUID of one's own making.</summary>
+    private static Guid Own(Span<byte> bytes)
+    {
+        bytes[6] = (byte)((bytes[6] & 0x0F) | 0x80);
+        bytes[8] = (byte)((bytes[8] & 0x3F) | 0x80);
+        return new Guid(bytes, bigEndian: true);
     }
 
     /// <summary>Writes an event in the schema of a subscription.</summary>
@@ -155,16 +166,40 @@ internal sealed class EventEnvelope(ChatHappenings chat)
 }
 
 /// <summary>People whom an event mentions.</summary>
-/// <param name="All">Those who are there, by handle.</param>
-/// <param name="By">The id of who did it.</param>
-internal sealed record EventPeople(Dictionary<SubjectRef, ChatPerson> All, string By)
+internal sealed class EventPeople
 {
+    private readonly Dictionary<SubjectRef, ChatPerson>? _all;
+    private readonly ChatPerson? _by;
+
+    private EventPeople(ChatPerson? by, string byId, Dictionary<SubjectRef, ChatPerson>? all)
+    {
+        (_by, By, _all) = (by, byId, all);
+    }
+
     /// <summary>An event that mentions nobody.</summary>
-    public static EventPeople None { get; } = new([], "");
+    public static EventPeople None { get; } = new(null, "", null);
+
+    /// <summary>The id of who did it.</summary>
+    public string By { get; }
+
+    /// <summary>An event that mentions nobody but who did it; null when they were erased.</summary>
+    public static EventPeople Of(ChatPerson? by, Home home) => new(by, by?.RawId ?? CommunicationIdentifier.ErasedIdOf(home.ResourceId), null);
+
+    /// <summary>An event that mentions others as well.</summary>
+    public static EventPeople Of(IReadOnlyList<ChatPerson> all, SubjectRef by, Home home)
+    {
+        var people = new Dictionary<SubjectRef, ChatPerson>(all.Count);
+        foreach (var person in all)
+        {
+            people[person.Subject] = person;
+        }
+
+        return new(null, people.TryGetValue(by, out var who) ? who.RawId : CommunicationIdentifier.ErasedIdOf(home.ResourceId), people);
+    }
 
     /// <summary>Someone; null for nobody, or who was erased.</summary>
-    public ChatPerson? Find(SubjectRef person) => All.GetValueOrDefault(person);
+    public ChatPerson? Find(SubjectRef person) => _all is not null ? _all.GetValueOrDefault(person) : _by?.Subject == person && !person.IsNone ? _by : null;
 
     /// <summary>Whether someone is there, or nobody was meant.</summary>
-    public bool Has(SubjectRef person) => person.IsNone || All.ContainsKey(person);
+    public bool Has(SubjectRef person) => person.IsNone || Find(person) is not null;
 }

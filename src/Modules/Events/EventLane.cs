@@ -9,6 +9,7 @@ namespace Domicile.Modules.Events;
 internal sealed class EventLane(long key)
 {
     private readonly Queue<Telling> _next = new();
+    private Queue<long>? _moving;
 
     public long Key => key;
 
@@ -16,7 +17,7 @@ internal sealed class EventLane(long key)
     public bool IsWritten { get; set; }
 
     /// <summary>The numbers of those that are about to be written down, in order. What lies behind the first of them is not read before it is.</summary>
-    public Queue<long> Moving { get; } = new();
+    public Queue<long> Moving => _moving ??= new();
 
     /// <summary>Whether there are more in the store than are loaded.</summary>
     public bool HasMore { get; set; }
@@ -34,7 +35,7 @@ internal sealed class EventLane(long key)
     public int Count => _next.Count;
 
     /// <summary>Whether nothing is left in it.</summary>
-    public bool IsEmpty => _next.Count == 0 && Moving.Count == 0 && !HasMore;
+    public bool IsEmpty => _next.Count == 0 && _moving is not { Count: > 0 } && !HasMore;
 
     /// <summary>The next.</summary>
     public bool TryPeek([NotNullWhen(true)] out Telling? next) => _next.TryPeek(out next);

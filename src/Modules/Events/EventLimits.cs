@@ -31,7 +31,7 @@ internal static class EventLimits
     public const int DataMax = 64 * 1024;
 
     /// <summary>Events of one target that are told from memory; beyond that they are written down.</summary>
-    public const int InMemoryPerTarget = 1_000;
+    public const int InMemoryPerTarget = 256;
 
     /// <summary>Bytes that these take, about.</summary>
     public const int BytesInMemoryPerTarget = 8 * 1024 * 1024;
@@ -43,7 +43,7 @@ internal static class EventLimits
     public const int EntriesInFlight = 100_000;
 
     /// <summary>Entries of the feed that Chat is asked about at once.</summary>
-    public const int EntriesAtOnce = 250;
+    public const int EntriesAtOnce = 64;
 
     /// <summary>Requests to one target that are under way at once.</summary>
     public const int AtOnce = 16;

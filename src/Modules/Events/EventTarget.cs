@@ -290,7 +290,7 @@ internal sealed partial class EventTarget : IDisposable
         }
     }
 
-    private bool IsLeftAlone() => _clock.GetUtcNow() < _caller.LeftAloneUntil;
+    private bool IsLeftAlone() => _caller.IsLeftAlone;
 
     private void Enter(Telling telling)
     {
@@ -459,15 +459,17 @@ internal sealed partial class EventTarget : IDisposable
         }
     }
 
-    private async Task TakeTurn(EventLane lane)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask TakeTurn(EventLane lane)
     {
-        DateTimeOffset? notBefore = _clock.GetUtcNow() + AfterFault;
+        DateTimeOffset? notBefore = null;
         try
         {
             notBefore = await TellLane(lane);
         }
         catch (Exception fault) when (!Stopping.IsCancellationRequested)
         {
+            notBefore = _clock.GetUtcNow() + AfterFault;
             LogFault(fault.GetType().Name, _home.Geography.Name);
         }
         finally
@@ -505,7 +507,8 @@ internal sealed partial class EventTarget : IDisposable
     }
 
     /// <returns>When the lane may be looked at again; null for at once.</returns>
-    private async Task<DateTimeOffset?> TellLane(EventLane lane)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<DateTimeOffset?> TellLane(EventLane lane)
     {
         for (var told = 0; told < Turn && !Stopping.IsCancellationRequested;)
         {
@@ -575,9 +578,9 @@ internal sealed partial class EventTarget : IDisposable
     private async ValueTask<DateTimeOffset?> Tell(EventLane lane, Telling telling)
     {
         var delivery = telling.Delivery;
-        if (delivery.NotBefore > _clock.GetUtcNow())
+        if (delivery.NotBefore is { } from && from > _clock.GetUtcNow())
         {
-            return delivery.NotBefore;
+            return from;
         }
 
         var (content, ends) = (delivery.Content, delivery.QueuedOn.AddMinutes(Subscription.LifeMinutes));

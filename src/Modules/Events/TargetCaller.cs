@@ -15,6 +15,9 @@ internal sealed class TargetCaller(EventSubscription subscription, OutboundClien
     /// <summary>Until when the target is left alone; in the past when it is not.</summary>
     public DateTimeOffset LeftAloneUntil => _circuit.OpenUntil;
 
+    /// <summary>Whether it is left alone now.</summary>
+    public bool IsLeftAlone => _circuit.IsOpen;
+
     /// <summary>Makes an attempt at one event.</summary>
     /// <returns>The answer; null when the target is left alone, which is no attempt.</returns>
     public ValueTask<OutboundAnswer?> Attempt(EventContent content, EventPart part, EventPeople people, int attempt, CancellationToken cancel) =>
@@ -35,7 +38,7 @@ internal sealed class TargetCaller(EventSubscription subscription, OutboundClien
             Headers = attempt == 1 ? _firstHeaders : EventHeaders.OfDelivery(subscription, attempt),
             TimeLimit = EventLimits.AnswerWithin,
         };
-        return _circuit.Attempt(static (ask, cancel) => new ValueTask<OutboundAnswer>(ask.client.Send(ask.request, cancel)), (client, request), cancel);
+        return _circuit.Attempt(static (ask, cancel) => ask.client.Send(ask.request, cancel), (client, request), cancel);
     }
 
     /// <summary>Waits for a place among the deliveries a minute that the target agreed to.</summary>

@@ -48,23 +48,46 @@ internal sealed class TargetCircuit
     /// <summary>Until when the target is left alone; in the past when it is not.</summary>
     public DateTimeOffset OpenUntil => new(Interlocked.Read(ref _openUntilTicks), TimeSpan.Zero);
 
+    /// <summary>Whether it is left alone now.</summary>
+    public bool IsOpen => Interlocked.Read(ref _openUntilTicks) is var until && until > 0 && _clock.GetUtcNow().UtcTicks < until;
+
     /// <summary>Makes an attempt.</summary>
     /// <returns>The answer; null when the target is left alone.</returns>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<OutboundAnswer?> Attempt<T>(Func<T, CancellationToken, ValueTask<OutboundAnswer>> attempt, T ask, CancellationToken cancel)
     {
-        if (_clock.GetUtcNow() < OpenUntil)
+        if (IsOpen)
         {
             return null;
         }
 
+        var context = ResilienceContextPool.Shared.Get(continueOnCapturedContext: false, cancel);
         try
         {
-            return await _pipeline.ExecuteAsync(static (made, cancel) => made.attempt(made.ask, cancel), (attempt, ask), cancel);
+            var outcome = await _pipeline.ExecuteOutcomeAsync(OutcomeOf, context, (attempt, ask));
+            if (outcome.Exception is not null and not BrokenCircuitException)
+            {
+                outcome.ThrowIfException();
+            }
+
+            return outcome.Result;
         }
-        catch (BrokenCircuitException)
+        finally
         {
-            return null;
+            ResilienceContextPool.Shared.Return(context);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<Outcome<OutboundAnswer>> OutcomeOf<T>(ResilienceContext context, (Func<T, CancellationToken, ValueTask<OutboundAnswer>> Attempt, T Ask) made)
+    {
+        try
+        {
+            return Outcome.FromResult(await made.Attempt(made.Ask, context.CancellationToken));
+        }
+        catch (Exception fault)
+        {
+            return Outcome.FromException<OutboundAnswer>(fault);
         }
     }
 

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Security.Authentication;
+using Microsoft.Extensions.ObjectPool;
 
 namespace Domicile.Modules.Http.Outbound;
 
@@ -20,6 +22,7 @@ public sealed class OutboundClient : IDisposable
     private readonly OutboundRules _rules;
     private readonly AddressGuard _guard;
     private readonly HttpMessageInvoker _http;
+    private readonly ObjectPool<CancellationTokenSource> _limits = new DefaultObjectPoolProvider { MaximumRetained = ConnectionsToOneHost }.Create(new UnlessCancelled());
 
     /// <summary>A client by some rules.</summary>
     /// <param name="rules">What the operator has said.</param>
@@ -73,10 +76,12 @@ public sealed class OutboundClient : IDisposable
     /// <param name="request">The request; its target has passed <see cref="TryTarget"/>.</param>
     /// <param name="cancel">Gives up, with an <see cref="OperationCanceledException"/>.</param>
     /// <returns>What came of it. Whatever the other side does is an outcome, never an exception.</returns>
-    public async Task<OutboundAnswer> Send(OutboundRequest request, CancellationToken cancel)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<OutboundAnswer> Send(OutboundRequest request, CancellationToken cancel)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var limit = _limits.Get();
         limit.CancelAfter(request.TimeLimit);
+        var stopping = cancel.UnsafeRegister(static limit => ((CancellationTokenSource)limit!).Cancel(), limit);
         try
         {
             using var message = MessageOf(request);
@@ -101,10 +106,19 @@ public sealed class OutboundClient : IDisposable
             cancel.ThrowIfCancellationRequested();
             return new OutboundAnswer(OutcomeOf(failed));
         }
+        finally
+        {
+            await stopping.DisposeAsync();
+            _limits.Return(limit);
+        }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        _http.Dispose();
+        (_limits as IDisposable)?.Dispose();
+    }
 
     private static HttpRequestMessage MessageOf(OutboundRequest request)
     {
@@ -124,7 +138,7 @@ public sealed class OutboundClient : IDisposable
     }
 
     /// <summary>As much of the body as was asked for. The rest is not waited for.</summary>
-    private static async Task<byte[]> ReadBody(HttpResponseMessage answer, int most, CancellationToken cancel)
+    private static async ValueTask<byte[]> ReadBody(HttpResponseMessage answer, int most, CancellationToken cancel)
     {
         if (answer.Content.Headers.ContentLength == 0)
         {
@@ -189,6 +203,14 @@ public sealed class OutboundClient : IDisposable
         }
 
         return OutboundOutcome.Broken;
+    }
+
+    /// <summary>Sources that were not cancelled are used again; the others are disposed of.</summary>
+    private sealed class UnlessCancelled : PooledObjectPolicy<CancellationTokenSource>
+    {
+        public override CancellationTokenSource Create() => new();
+
+        public override bool Return(CancellationTokenSource source) => source.TryReset();
     }
 
     /// <summary>Every address of the name is one that may not be reached.</summary>
