@@ -29,6 +29,12 @@ switch (options.Name)
     case "roles":
         await PrivacyMix.Run(options);
         return 0;
+    case "customers":
+        await CustomersOverHttp.Run(options);
+        return 0;
+    case "plain-mix-server":
+        await PlainMixServer.Run(options);
+        return 0;
     case "roles-steps":
         await PrivacyMix.Steps(options);
         return 0;
@@ -86,9 +92,12 @@ switch (options.Name)
               roles        what controller, customer, processor and regulator do with personal data, beside the same on plain tables, and whether it is right in the end
                            (--roles customer,processor,controller,regulator --workers 1,64 --people 2048 --messages 4 --rounds 3)
               roles-steps  the same steps one by one
+              customers    what customers do with data of their own over HTTPS, beside a hand-written server of plain tables, and whether it is right in the end
+                           (--workers 1,64 --people 1024 --messages 4 --rounds 3)
               enforcement  what a message costs in seal, membership, authorisation, catalogue and feed
               audit        sends with and without an audit entry each (--producers 1,64,256 --rounds 5 --seconds 4)
-              events       events told beside a bare HTTP client that posts as many bytes to the same target (--rounds 5 --events 10000)
+              events       events told beside a bare HTTP client that posts as many bytes to the same target over TLS
+                           (--rounds 5 --events 100000; --plain yes for plain HTTP)
               pg-store     the record store alone on PostgreSQL beside a group commit by hand, on a cluster of its own
                            (--rounds 2 --seconds 3 --producers 1,16,64,256)
               large        whether sending allocates large objects

@@ -71,8 +71,8 @@ internal sealed class BaselineProcess : ServerUnderTest
 {
     private readonly int _port;
 
-    private BaselineProcess(string settings, string? postgres)
-        : base(settings, Repository.Bench, postgres is null ? ["baseline-server"] : ["baseline-server", "--postgres", postgres])
+    private BaselineProcess(string settings, params string[] arguments)
+        : base(settings, Repository.Bench, arguments)
     {
         _port = int.Parse(Process.StandardOutput.ReadLine()!, System.Globalization.CultureInfo.InvariantCulture);
     }
@@ -82,7 +82,10 @@ internal sealed class BaselineProcess : ServerUnderTest
     /// <summary>Starts it.</summary>
     /// <param name="settings">Variables for it.</param>
     /// <param name="postgres">A file with the connection to an empty database, or null for a file of SQLite.</param>
-    public static BaselineProcess Start(string settings, string? postgres = null) => new(settings, postgres);
+    public static BaselineProcess Start(string settings, string? postgres = null) => postgres is null ? new(settings, "baseline-server") : new(settings, "baseline-server", "--postgres", postgres);
+
+    /// <summary>Starts the one for customers' acts: <see cref="PlainMixServer"/>.</summary>
+    public static BaselineProcess StartMix() => new("", "plain-mix-server");
 
     protected override Task Stop()
     {

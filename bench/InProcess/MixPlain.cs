@@ -36,7 +36,7 @@ internal sealed class MixPlain : IMixStore
         _writer.Execute("CREATE TABLE thread (id INTEGER PRIMARY KEY, topic TEXT NOT NULL, created INTEGER NOT NULL, ends INTEGER, keep_days INTEGER)");
         _writer.Execute("CREATE TABLE member (thread INTEGER NOT NULL, person INTEGER NOT NULL, added INTEGER NOT NULL, removed INTEGER, name TEXT, metadata TEXT, PRIMARY KEY (thread, person)) WITHOUT ROWID");
         _writer.Execute("CREATE INDEX member_person ON member (person)");
-        _writer.Execute("CREATE TABLE message (thread INTEGER NOT NULL, id INTEGER NOT NULL, sequence INTEGER NOT NULL, sender INTEGER NOT NULL, name TEXT, content TEXT, edited INTEGER, deleted INTEGER)");
+        _writer.Execute("CREATE TABLE message (thread INTEGER NOT NULL, id INTEGER NOT NULL, sequence INTEGER NOT NULL, sender INTEGER NOT NULL, name TEXT, content TEXT, edited INTEGER, deleted INTEGER, metadata TEXT)");
         _writer.Execute("CREATE UNIQUE INDEX message_thread_id ON message (thread, id)");
         _writer.Execute("CREATE INDEX message_sender ON message (sender)");
         _writer.Execute("CREATE TABLE done (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, act INTEGER NOT NULL, person INTEGER, thread INTEGER)");
@@ -97,14 +97,10 @@ internal sealed class MixPlain : IMixStore
                 Sure(await Read(reader => reader.Rows("SELECT added, removed, name, metadata FROM member WHERE thread = $1 AND person = $2", 4, step.Thread, step.Person)) == 1);
                 break;
             case MixAct.Edit:
-                Sure(await Run(writer => writer.Run(
-                    "UPDATE message SET content = $4, edited = $5 WHERE thread = $1 AND id = $2 AND sender = $3 AND deleted IS NULL AND EXISTS (SELECT 1 FROM member WHERE thread = $1 AND person = $3 AND removed IS NULL)",
-                    step.Thread, _messages[step.Thread][step.Message], step.Person, step.Text, now)) == 1);
+                Sure(await Edit(step.Thread, _messages[step.Thread][step.Message], step.Person, step.Text));
                 break;
             case MixAct.Delete:
-                Sure(await Run(writer => writer.Run(
-                    "UPDATE message SET content = NULL, name = NULL, deleted = $4 WHERE thread = $1 AND id = $2 AND sender = $3 AND deleted IS NULL AND EXISTS (SELECT 1 FROM member WHERE thread = $1 AND person = $3 AND removed IS NULL)",
-                    step.Thread, _messages[step.Thread][step.Message], step.Person, now)) == 1);
+                Sure(await Delete(step.Thread, _messages[step.Thread][step.Message], step.Person));
                 break;
             case MixAct.Object:
                 Sure(await Run(writer => writer.Run("UPDATE member SET metadata = $3 WHERE thread = $1 AND person = $2", step.Thread, step.Person, step.Text)) == 1);
@@ -164,6 +160,40 @@ internal sealed class MixPlain : IMixStore
                 break;
         }
     }
+
+    /// <summary>The ids of the messages that were there in the beginning, by thread.</summary>
+    public long[][] Messages => _messages;
+
+    /// <summary>A message of one's own gets another text.</summary>
+    public async Task<bool> Edit(int thread, long message, int person, string text) => await Run(writer => writer.Run(
+        "UPDATE message SET content = $4, edited = $5 WHERE thread = $1 AND id = $2 AND sender = $3 AND deleted IS NULL AND EXISTS (SELECT 1 FROM member WHERE thread = $1 AND person = $3 AND removed IS NULL)",
+        thread, message, person, text, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds())) == 1;
+
+    /// <summary>A message of one's own is marked.</summary>
+    public async Task<bool> Mark(int thread, long message, int person, string metadata) => await Run(writer => writer.Run(
+        "UPDATE message SET metadata = $4, edited = $5 WHERE thread = $1 AND id = $2 AND sender = $3 AND deleted IS NULL AND EXISTS (SELECT 1 FROM member WHERE thread = $1 AND person = $3 AND removed IS NULL)",
+        thread, message, person, metadata, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds())) == 1;
+
+    /// <summary>A message of one's own is deleted.</summary>
+    public async Task<bool> Delete(int thread, long message, int person) => await Run(writer => writer.Run(
+        "UPDATE message SET content = NULL, name = NULL, metadata = NULL, deleted = $4 WHERE thread = $1 AND id = $2 AND sender = $3 AND deleted IS NULL AND EXISTS (SELECT 1 FROM member WHERE thread = $1 AND person = $3 AND removed IS NULL)",
+        thread, message, person, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds())) == 1;
+
+    /// <summary>The newest messages of a thread, for someone in it.</summary>
+    public ValueTask<int> Page(int thread, int person, Action<SqliteDataReader> row) => Read(reader => reader.Rows(
+        """
+        SELECT m.id, m.sequence, p.raw_id, m.name, m.content, m.edited, m.deleted, m.metadata FROM message m JOIN person p ON p.id = m.sender
+        WHERE m.thread = $1 AND EXISTS (SELECT 1 FROM member WHERE thread = $1 AND person = $2 AND removed IS NULL) ORDER BY m.id DESC LIMIT 100
+        """,
+        row, thread, person));
+
+    /// <summary>Who is in a thread, for someone in it.</summary>
+    public ValueTask<int> Memberships(int thread, int person, Action<SqliteDataReader> row) => Read(reader => reader.Rows(
+        """
+        SELECT p.raw_id, m.added, m.name, m.metadata FROM member m JOIN person p ON p.id = m.person
+        WHERE m.thread = $1 AND m.removed IS NULL AND EXISTS (SELECT 1 FROM member WHERE thread = $1 AND person = $2 AND removed IS NULL)
+        """,
+        row, thread, person));
 
     public Task Settle() => Task.CompletedTask;
 
@@ -334,6 +364,19 @@ internal sealed class MixPlain : IMixStore
             command.CommandText = sql;
 #pragma warning restore CA2100
             command.ExecuteNonQuery();
+        }
+
+        /// <summary>Hands on each row.</summary>
+        public int Rows(string sql, Action<SqliteDataReader> row, params object[] values)
+        {
+            using var reader = Of(sql, values).ExecuteReader();
+            var rows = 0;
+            for (; reader.Read(); rows++)
+            {
+                row(reader);
+            }
+
+            return rows;
         }
 
         public int Run(string sql, params object[] values) => Of(sql, values).ExecuteNonQuery();

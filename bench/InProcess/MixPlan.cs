@@ -21,7 +21,7 @@ internal enum MixAct
     /// <summary>A message of one's own gets another text.</summary>
     Edit,
 
-    /// <summary>A use of one's data in a thread is objected to.</summary>
+    /// <summary>A use of one's data is objected to: in a thread, or over HTTP for one message.</summary>
     Object,
 
     /// <summary>A message of one's own is deleted.</summary>
@@ -173,6 +173,9 @@ internal sealed class MixPlan
     /// <summary>What must be objected to, by person and thread.</summary>
     public Dictionary<(int Person, int Thread), string> Objections { get; } = [];
 
+    /// <summary>The same where it stands on the message, which is where applications can write it over HTTP.</summary>
+    public Dictionary<(int Thread, int Message), string> Marks { get; } = [];
+
     /// <summary>The texts that must not be found any more.</summary>
     public HashSet<string> Gone { get; } = [];
 
@@ -182,10 +185,10 @@ internal sealed class MixPlan
     {
         MixRole.Customer => _chance.Next(5) switch
         {
-            0 => new(MixAct.ReadAll, person),
+            0 => new(MixAct.ReadAll, person, ThreadOf(person)),
             1 => new(MixAct.ReadMembership, person, ThreadOf(person)),
             2 => OwnMessage(MixAct.Edit, person),
-            3 => new(MixAct.Object, person, ThreadOf(person), Text: $"analysis {_chance.Next(1_000)}"),
+            3 => OwnMessage(MixAct.Object, person),
             _ => OwnMessage(MixAct.Delete, person),
         },
         MixRole.Processor => _chance.Next(5) < 4
@@ -217,12 +220,12 @@ internal sealed class MixPlan
             var message = (_chance.Next(Size.MessagesEach) * MixSize.Members) + place;
             if (Texts[thread][message] is not null)
             {
-                return new MixStep(act, person, thread, message, act == MixAct.Edit ? Words() : "");
+                return new MixStep(act, person, thread, message, act switch { MixAct.Edit => Words(), MixAct.Object => $"analysis {_chance.Next(1_000)}", _ => "" });
             }
         }
 
         // Whoever has hardly any left asks what there is.
-        return new MixStep(MixAct.ReadAll, person);
+        return new MixStep(MixAct.ReadAll, person, ThreadOf(person));
     }
 
     private int ThreadOf(int person) => Size.ThreadOf(person, _chance.Next(MixSize.ThreadsEach));
@@ -260,6 +263,7 @@ internal sealed class MixPlan
                 break;
             case MixAct.Object:
                 Objections[(step.Person, step.Thread)] = step.Text;
+                Marks[(step.Thread, step.Message)] = step.Text;
                 break;
             case MixAct.Send:
                 Texts[step.Thread].Add(step.Text);
