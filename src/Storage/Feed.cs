@@ -17,7 +17,7 @@ public sealed class Feed
     public static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(1);
 
     private const int PageMax = 1_000;
-    private const int PiecePositions = 1_000;
+    private const int PiecePositions = 2_000;
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan HeldUpPoll = TimeSpan.FromMilliseconds(5);
     private readonly IStoreEngine _engine;

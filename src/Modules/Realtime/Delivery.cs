@@ -55,12 +55,24 @@ internal sealed partial class Delivery : IAsyncDisposable
     {
         (_own, Node, _chat, _tokens, _directory, _tickets, _clock, _log) = (own, node, chat, tokens, directory, tickets, clock, log);
         _telling = new Telling(own.Geography.Name, clock, log);
-        _departures = new Departures(clock);
+        _departures = new Departures(node, clock);
         _kinds = [.. own.Administration!.Catalogue.Kinds.Where(kind => ChatHappenings.Kinds.Contains(kind.ClrType) || kind.ClrType == typeof(UserAccount))];
     }
 
     /// <summary>For tests: called when an entry is about to be opened.</summary>
     internal Func<FeedEntry, Task>? Opening { get; set; }
+
+    /// <summary>For tests: who has left and was not told of yet.</summary>
+    internal Departures Departures => _departures;
+
+    /// <summary>For tests: whether a node has told how far it is.</summary>
+    internal bool HasHeardOf(Guid node)
+    {
+        lock (_gate)
+        {
+            return _others.ContainsKey(node);
+        }
+    }
 
     /// <summary>This start of the node.</summary>
     public Guid Node { get; }
@@ -161,6 +173,11 @@ internal sealed partial class Delivery : IAsyncDisposable
         if (told is not null)
         {
             Publish(RealtimeSignals.Delivered, told, RealtimeJson.Default.DeliveredSignal);
+        }
+
+        foreach (var (home, person) in _departures.Ask())
+        {
+            Publish(RealtimeSignals.Left, new PersonSignal(Node, person.Value), RealtimeJson.Default.PersonSignal, home.Resource.Number);
         }
 
         foreach (var (home, person) in _departures.Take())
@@ -486,14 +503,19 @@ internal sealed partial class Delivery : IAsyncDisposable
                 Yield(signal.Resource, Read(signal, RealtimeJson.Default.ClaimSignal));
                 break;
             case RealtimeSignals.Left when Read(signal, RealtimeJson.Default.PersonSignal) is var left:
-                if (left.Node != Node && IsHere(signal.Resource, new SubjectRef(left.Person)))
+                var person = new SubjectRef(left.Person);
+                if (left.Node != Node && (IsHere(signal.Resource, person) || _departures.IsForThis(signal.Resource, person, left.Node)))
                 {
-                    Publish(RealtimeSignals.Here, new PersonSignal(Node, left.Person), RealtimeJson.Default.PersonSignal, signal.Resource);
+                    Publish(RealtimeSignals.Here, new HereSignal(left.Node, left.Person), RealtimeJson.Default.HereSignal, signal.Resource);
                 }
 
                 break;
-            case RealtimeSignals.Here:
-                _departures.Remove(signal.Resource, new SubjectRef(Read(signal, RealtimeJson.Default.PersonSignal).Person));
+            case RealtimeSignals.Here when Read(signal, RealtimeJson.Default.HereSignal) is var here:
+                if (here.Asking == Node)
+                {
+                    _departures.Remove(signal.Resource, new SubjectRef(here.Person));
+                }
+
                 break;
             case RealtimeSignals.Yield when Read(signal, RealtimeJson.Default.YieldSignal) is var yielded:
                 lock (_gate)
@@ -624,9 +646,9 @@ internal sealed partial class Delivery : IAsyncDisposable
                 _emptySince = _clock.GetTimestamp();
             }
 
-            if (!_isStopped && !residents.Has(endpoint.Person) && _departures.Add(endpoint.Home, endpoint.Person))
+            if (!_isStopped && !residents.Has(endpoint.Person))
             {
-                Publish(RealtimeSignals.Left, new PersonSignal(Node, endpoint.Person.Value), RealtimeJson.Default.PersonSignal, number);
+                _departures.Add(endpoint.Home, endpoint.Person);
             }
         }
     }

@@ -83,6 +83,11 @@ internal sealed record YieldSignal(Guid Claim, long Epoch, long Position);
 /// <param name="Person">The user's handle.</param>
 internal sealed record PersonSignal(Guid Node, long Person);
 
+/// <summary>The answer to it.</summary>
+/// <param name="Asking">The node that asked.</param>
+/// <param name="Person">The user's handle.</param>
+internal sealed record HereSignal(Guid Asking, long Person);
+
 /// <summary>An id of a socket was used.</summary>
 /// <param name="Nonce">What makes it good once.</param>
 /// <param name="Until">Until when it was good, in milliseconds of the epoch.</param>
@@ -99,6 +104,7 @@ internal sealed record UsedSignal(Guid Nonce, long Until);
 [JsonSerializable(typeof(DeliveredSignal))]
 [JsonSerializable(typeof(ClaimSignal))]
 [JsonSerializable(typeof(PersonSignal))]
+[JsonSerializable(typeof(HereSignal))]
 [JsonSerializable(typeof(YieldSignal))]
 [JsonSerializable(typeof(UsedSignal))]
 internal sealed partial class RealtimeJson : JsonSerializerContext;

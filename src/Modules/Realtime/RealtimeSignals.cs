@@ -15,7 +15,7 @@ internal static class RealtimeSignals
     /// <summary>Somebody has no endpoint on a node any more; has another node one? <see cref="PersonSignal"/>.</summary>
     public const string Left = "realtime.left";
 
-    /// <summary>They have one: <see cref="PersonSignal"/>.</summary>
+    /// <summary>They have one, or this node tells that they left: <see cref="HereSignal"/>.</summary>
     public const string Here = "realtime.here";
 
     /// <summary>An id of a socket was used: <see cref="UsedSignal"/>.</summary>

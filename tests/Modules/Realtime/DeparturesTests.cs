@@ -18,22 +18,29 @@ public sealed class DeparturesTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await _fixture.Open(ProductModules.Catalogue());
-        _departures = new Departures(_fixture.Clock);
+        _departures = new Departures(new Guid(2, 0, 0, new byte[8]), _fixture.Clock);
         _ada = await _fixture.Home.AddSubject([new Identifier(Identifier.CommunicationUser, "8:acs:ada")], Cancel);
     }
 
     public ValueTask DisposeAsync() => _fixture.DisposeAsync();
 
     [Fact]
-    public void Who_leaves_has_left_a_moment_later_and_once()
+    public void Who_leaves_has_left_when_the_others_were_asked_and_did_not_answer_and_once()
     {
-        Assert.True(_departures.Add(_fixture.Home, _ada));
-        Assert.False(_departures.Add(_fixture.Home, _ada));
+        _departures.Add(_fixture.Home, _ada);
+        _departures.Add(_fixture.Home, _ada);
+        _fixture.Clock.Turn(TimeSpan.FromSeconds(2));
+        Assert.Empty(_departures.Ask());
         _fixture.Clock.Turn(TimeSpan.FromSeconds(2));
         Assert.Empty(_departures.Take());
-        _fixture.Clock.Turn(TimeSpan.FromSeconds(2));
+        Assert.Equal(_ada, Assert.Single(_departures.Ask()).Person);
+        Assert.Empty(_departures.Ask());
+        _fixture.Clock.Turn(TimeSpan.FromSeconds(1));
+        Assert.Empty(_departures.Take());
+        _fixture.Clock.Turn(TimeSpan.FromSeconds(1));
         Assert.Equal(_ada, Assert.Single(_departures.Take()).Person);
         Assert.Empty(_departures.Take());
+        Assert.Equal(0, _departures.Count);
     }
 
     [Fact]
@@ -42,7 +49,30 @@ public sealed class DeparturesTests : IAsyncLifetime
         _departures.Add(_fixture.Home, _ada);
         _departures.Remove(_fixture.Home.Resource.Number, _ada);
         _fixture.Clock.Turn(TimeSpan.FromSeconds(10));
+        Assert.Empty(_departures.Ask());
+
+        _departures.Add(_fixture.Home, _ada);
+        _fixture.Clock.Turn(TimeSpan.FromSeconds(10));
+        Assert.Single(_departures.Ask());
+        _departures.Remove(_fixture.Home.Resource.Number, _ada);
+        _fixture.Clock.Turn(TimeSpan.FromSeconds(10));
         Assert.Empty(_departures.Take());
+    }
+
+    [Fact]
+    public void Of_two_nodes_that_somebody_left_the_one_tells_that_asks_last_or_comes_first()
+    {
+        var (resource, first, last) = (_fixture.Home.Resource.Number, new Guid(1, 0, 0, new byte[8]), new Guid(3, 0, 0, new byte[8]));
+        Assert.False(_departures.IsForThis(resource, _ada, first));
+
+        _departures.Add(_fixture.Home, _ada);
+        Assert.True(_departures.IsForThis(resource, _ada, first));
+        Assert.True(_departures.IsForThis(resource, _ada, last));
+
+        _fixture.Clock.Turn(TimeSpan.FromSeconds(10));
+        _departures.Ask();
+        Assert.False(_departures.IsForThis(resource, _ada, first));
+        Assert.True(_departures.IsForThis(resource, _ada, last));
     }
 
     [Fact]

@@ -1,0 +1,167 @@
+using Domicile.Modules.Chat;
+using Domicile.Modules.Events;
+using Domicile.Modules.Http;
+using Domicile.Modules.Realtime;
+using Domicile.Residency;
+using Domicile.Server;
+using Domicile.Storage;
+using Domicile.Tests.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Domicile.Tests.Modules.Realtime;
+
+/// <summary>Whether somebody has left, where there are two nodes to be connected to; on a clock that the test turns.</summary>
+[Trait("needs", "postgres")]
+public sealed class TwoNodesDeliveryTests : IAsyncLifetime
+{
+    private static readonly TimeSpan UntilAsked = TimeSpan.FromSeconds(2.5);
+    private static readonly TimeSpan UntilTold = TimeSpan.FromSeconds(1.5);
+    private readonly PostgresFixture _fixture = new();
+    private ScaleUnit _other = null!;
+    private Home _homeThere = null!;
+    private Tickets _tickets = null!;
+    private Delivery _a = null!;
+    private Delivery _b = null!;
+    private SubjectRef _ada;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private Home Home => _fixture.Home;
+
+    public async ValueTask InitializeAsync()
+    {
+        await _fixture.Open(ProductModules.Catalogue());
+        _other = await _fixture.OpenAnother(ProductModules.Catalogue());
+        _homeThere = (await _other.Own.Administration!.Find(Home.ResourceId, Cancel))!;
+        _ada = await Home.AddSubject([new Identifier(Identifier.CommunicationUser, "8:acs:ada")], Cancel);
+        var subscription = new EventSubscription
+        {
+            Key = Home.References.Next<EventSubscription>(),
+            Name = "left",
+            CreatedOn = _fixture.Clock.GetUtcNow(),
+            Target = "https://localhost/",
+            Types = [Departures.Disconnected.Name],
+            Schema = EventSchema.EventGrid,
+            Headers = [],
+            AttemptsMax = 3,
+            LifeMinutes = 60,
+            KeepsDeadLetters = false,
+            State = SubscriptionState.Active,
+            Topic = "/topic",
+            Origin = "localhost",
+        };
+        Assert.Null((await Home.Store.Commit(b => b.Insert(subscription), Cancel)).Refused);
+        _tickets = new Tickets(_fixture.Clock);
+        (_a, _b) = (Node(_fixture.Unit), Node(_other));
+        await _a.Start(Cancel);
+        await _b.Start(Cancel);
+
+        // Both hear each other before anything is asked.
+        await Enter(_a, Home, "first");
+        await Enter(_b, _homeThere, "second");
+        await StoreFixture.Until(() =>
+        {
+            _a.Tick();
+            _b.Tick();
+            return _a.HasHeardOf(_b.Node) && _b.HasHeardOf(_a.Node);
+        });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _a.DisposeAsync();
+        await _b.DisposeAsync();
+        _tickets.Dispose();
+        await _other.DisposeAsync();
+        await _fixture.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Who_is_still_on_another_node_has_not_left_and_who_leaves_that_too_is_told_of_once()
+    {
+        _a.Forget(Home, _ada, "first");
+        await Asked();
+        await StoreFixture.Until(() => _a.Departures.Count == 0);
+
+        _b.Forget(_homeThere, _ada, "second");
+        await Asked();
+        Assert.Equal(1, _b.Departures.Count);
+        _fixture.Clock.Turn(UntilTold);
+        await Told(1);
+    }
+
+    [Fact]
+    public async Task Who_comes_to_another_node_a_moment_after_leaving_has_not_left()
+    {
+        _a.Forget(Home, _ada, "first");
+        _b.Forget(_homeThere, _ada, "second");
+        _fixture.Clock.Turn(TimeSpan.FromSeconds(1));
+        await Enter(_a, Home, "first");
+        await Asked();
+        await StoreFixture.Until(() => _b.Departures.Count == 0);
+        _fixture.Clock.Turn(UntilTold);
+        await Told(0);
+    }
+
+    [Fact]
+    public async Task Who_takes_their_endpoint_to_another_node_has_not_left_the_first()
+    {
+        _a.Forget(Home, _ada, "first");
+        await Asked();
+        await StoreFixture.Until(() => _a.Departures.Count == 0);
+
+        await Enter(_a, Home, "second", from: _b.Node);
+        await StoreFixture.Until(() => _b.Departures.Count == 1);
+        await Asked();
+        await StoreFixture.Until(() => _b.Departures.Count == 0);
+        _fixture.Clock.Turn(UntilTold);
+        await Told(0);
+    }
+
+    [Fact]
+    public async Task Who_leaves_both_nodes_at_once_is_told_of_once()
+    {
+        _a.Forget(Home, _ada, "first");
+        _b.Forget(_homeThere, _ada, "second");
+        await Asked();
+        await StoreFixture.Until(() => _a.Departures.Count + _b.Departures.Count == 1);
+        _fixture.Clock.Turn(UntilTold);
+        await Told(1);
+    }
+
+    private Delivery Node(ScaleUnit unit) =>
+        new(unit.Own, Guid.NewGuid(), new ChatHappenings(new ChatStore()), null!, null!, _tickets, _fixture.Clock, NullLogger.Instance);
+
+    private async Task Enter(Delivery node, Home home, string endpoint, Guid? from = null)
+    {
+        var user = new Caller.User(_ada, "8:acs:ada", []) { Pass = new TokenPass(_fixture.Clock.GetUtcNow() + TimeSpan.FromHours(1), 0, "") };
+        var ticket = new ConnectionTicket("id", home.ResourceId, _ada.Value, endpoint, node.Node, from);
+        Assert.NotNull(await node.Enter(new ServedResource(home, []), user, ticket, made => new PlayedConnection(made, _fixture.Clock), Cancel));
+    }
+
+    /// <summary>The nodes ask each other, if they have to, and have the time to answer.</summary>
+    private async Task Asked()
+    {
+        _fixture.Clock.Turn(UntilAsked);
+        _a.Tick();
+        _b.Tick();
+        await Task.Delay(TimeSpan.FromMilliseconds(300), Cancel);
+    }
+
+    /// <summary>So often the customer's systems are told, however long one waits.</summary>
+    private async Task Told(int times)
+    {
+        _a.Tick();
+        _b.Tick();
+        while (await _fixture.Rows("events_notice") < times)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), Cancel);
+        }
+
+        _fixture.Clock.Turn(TimeSpan.FromSeconds(10));
+        _a.Tick();
+        _b.Tick();
+        await Task.Delay(TimeSpan.FromMilliseconds(300), Cancel);
+        Assert.Equal(times, await _fixture.Rows("events_notice"));
+    }
+}
