@@ -70,6 +70,7 @@ public sealed class OptionsReaderTests : IDisposable
     [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"collector\": \"https://user:word@collector.example.org\" }", "telemetry.collector must be an origin")]
     [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"collector\": \"ftp://collector.example.org\" }", "telemetry.collector must be an origin")]
     [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"collector\": \"http://collector.example.org:4318\" }", "telemetry.collector must be https")]
+    [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"authorizationFile\": \"/etc/domicile/shown\" }", "telemetry.collector names none")]
     [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"protocol\": \"udp\" }", "telemetry.protocol must be http or grpc")]
     [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"interval\": \"00:00:00\" }", "telemetry.interval must be between 00:00:01 and 01:00:00")]
     [InlineData("\"data\": \"data\"", "\"data\": \"data\", \"telemetry\": { \"tracePercent\": 101 }", "telemetry.tracePercent must be between 0 and 100")]
@@ -147,6 +148,29 @@ public sealed class OptionsReaderTests : IDisposable
         Assert.Contains("others may read", Assert.Throws<StartupException>(() => store.Postgres.Store("here")).Message, StringComparison.Ordinal);
         File.Delete(directory["password"]);
         Assert.Throws<StartupException>(() => store.Postgres.Store("here"));
+    }
+
+    [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public void What_a_collector_is_shown_comes_from_a_file_that_nobody_else_may_read_and_is_a_header_value()
+    {
+        using var directory = new TemporaryDirectory();
+        var options = new TelemetryOptions { AuthorizationFile = directory["shown"] };
+        File.WriteAllText(directory["shown"], "Bearer SECRET\nnot this\n");
+        File.SetUnixFileMode(directory["shown"], UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        Assert.Equal("Bearer SECRET", options.Authorization("here"));
+        foreach (var unfit in (string[])["Bearer SECRET ", "Bearer S\u00C9CRET", "\tSECRET", ""])
+        {
+            File.WriteAllText(directory["shown"], $"{unfit}\n");
+            var fault = Assert.Throws<StartupException>(() => options.Authorization("here"));
+            Assert.Contains("here.authorizationFile", fault.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("CRET", fault.Message, StringComparison.Ordinal);
+        }
+
+        File.WriteAllText(directory["shown"], "Bearer SECRET");
+        File.SetUnixFileMode(directory["shown"], UnixFileMode.UserRead | UnixFileMode.OtherRead);
+        Assert.Contains("others may read", Assert.Throws<StartupException>(() => options.Authorization("here")).Message, StringComparison.Ordinal);
+        Assert.Null(new TelemetryOptions().Authorization("here"));
     }
 
     [Theory]

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Domicile.Modules.Http;
+using Domicile.Residency;
 using Domicile.Tests.Conversations;
 using Domicile.Tests.Hardness;
 using Domicile.Tests.Support;
@@ -15,6 +16,7 @@ public sealed partial class TelemetryTests : IAsyncDisposable
     private const string Duration = "domicile.requests.duration";
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
     private static readonly string[] AttributesOfPoints = ["operation", "status", "kind", "store", "geography", "outcome", "reason"];
+    private readonly TemporaryDirectory _directory = new();
     private ProductionServer? _server;
     private OtlpReceiver? _collector;
 
@@ -29,6 +31,8 @@ public sealed partial class TelemetryTests : IAsyncDisposable
         {
             await _collector.DisposeAsync();
         }
+
+        _directory.Dispose();
     }
 
     [Theory]
@@ -49,6 +53,23 @@ public sealed partial class TelemetryTests : IAsyncDisposable
         Assert.All(_collector.Points.Where(point => point.Name == Duration), point => Assert.Equal((0.005, 10), (point.Edges[0], point.Edges[^1])));
         Assert.All(_collector.Exports, export => Assert.Equal("domicile", export.Process["service.name"]));
         Assert.Single(_collector.Exports.Select(export => export.Process["service.instance.id"]).Distinct());
+        Assert.DoesNotContain("authorization", string.Concat(_collector.Exports.Select(export => export.Head)), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Theory]
+    [InlineData("http")]
+    [InlineData("grpc")]
+    [Trait("length", "full")]
+    public async Task A_collector_is_shown_what_was_given_for_it_with_everything_that_is_sent(string protocol)
+    {
+        var server = await Start(protocol, authorization: "Bearer 4711");
+        _collector = await OtlpReceiver.Start(server.CollectorPort, protocol == "grpc");
+        using var wire = server.Wire(await server.Create("shop", "Europe"));
+        await wire.NewUser();
+        await Arrives(() => _collector.Spans.Any() && _collector.Points.Any());
+        Assert.All(_collector.Exports, export => Assert.Contains("authorization: Bearer 4711\n", export.Head, StringComparison.OrdinalIgnoreCase));
+        var (output, errors) = await server.StopAndRead();
+        Assert.DoesNotContain("4711", output + errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -198,9 +219,16 @@ public sealed partial class TelemetryTests : IAsyncDisposable
     [GeneratedRegex("^([0-9]xx|[A-Za-z_. -]+)$")]
     private static partial Regex Word();
 
-    private async Task<ProductionServer> Start(string protocol, IReadOnlyDictionary<string, string>? variables = null, int tracePercent = 100)
+    private async Task<ProductionServer> Start(string protocol, IReadOnlyDictionary<string, string>? variables = null, int tracePercent = 100, string? authorization = null)
     {
-        _server = new ProductionServer(port => $$""", "telemetry": { "collector": "http://127.0.0.1:{{port}}", "protocol": "{{protocol}}", "interval": "00:00:01", "tracePercent": {{tracePercent}} }""", variables);
+        var shown = "";
+        if (authorization is not null)
+        {
+            SecretFile.Write(_directory["shown"], Encoding.ASCII.GetBytes($"{authorization}\n"));
+            shown = $$""", "authorizationFile": "{{_directory["shown"]}}" """;
+        }
+
+        _server = new ProductionServer(port => $$""", "telemetry": { "collector": "http://127.0.0.1:{{port}}", "protocol": "{{protocol}}", "interval": "00:00:01", "tracePercent": {{tracePercent}}{{shown}} }""", variables);
         await _server.InitializeAsync();
         return _server;
     }

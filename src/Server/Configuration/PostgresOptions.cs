@@ -37,7 +37,7 @@ internal sealed record PostgresOptions
     /// <exception cref="StartupException">It cannot be read, others may read it, or it holds none.</exception>
     public static PostgresAddress ReadFile(string path)
     {
-        var text = ReadSecret(path, "--postgres");
+        var text = SecretLine.Read(path, "--postgres");
         return PostgresAddress.TryParse(text, out var address, out var fault) ? address : throw new StartupException($"--postgres: the first line of {path} {fault}.");
     }
 
@@ -63,24 +63,6 @@ internal sealed record PostgresOptions
     private static PostgresAddress WithPassword(string connection, string? file, string place)
     {
         var address = Read(connection)!;
-        return file is null ? address : address.WithPassword(ReadSecret(file, place));
-    }
-
-    private static string ReadSecret(string file, string place)
-    {
-        try
-        {
-            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file) & (UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite)) != 0)
-            {
-                throw new StartupException($"{place}: others may read or change {file}. Let only the server's user read it (chmod 600).");
-            }
-
-            using var reader = File.OpenText(file);
-            return reader.ReadLine() is { Length: > 0 } secret ? secret : throw new StartupException($"{place}: {file} has nothing on its first line.");
-        }
-        catch (Exception unreachable) when (unreachable is IOException or UnauthorizedAccessException)
-        {
-            throw new StartupException($"{place}: {unreachable.Message}", unreachable);
-        }
+        return file is null ? address : address.WithPassword(SecretLine.Read(file, place));
     }
 }

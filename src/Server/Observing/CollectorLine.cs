@@ -5,10 +5,10 @@ using Microsoft.Extensions.Logging;
 namespace Domicile.Server;
 
 /// <summary>
-/// The way to the collector. It goes where the operator said and nowhere else: no redirect is followed, no proxy is asked, no credential of the machine's is used, and TLS is verified
+/// The way to the collector. It shows what the operator gave for it, and goes where the operator said and nowhere else: no redirect is followed, no proxy is asked, no credential of the machine's is used, and TLS is verified
 /// against the authorities of the machine. What fails is counted, and said once.
 /// </summary>
-internal sealed partial class CollectorLine(ILogger log) : IDisposable
+internal sealed partial class CollectorLine(string? authorization, ILogger log) : IDisposable
 {
     /// <summary>How long one export may take.</summary>
     public static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(10);
@@ -49,6 +49,14 @@ internal sealed partial class CollectorLine(ILogger log) : IDisposable
         _ending.Dispose();
     }
 
+    private void Show(HttpRequestMessage request)
+    {
+        if (authorization is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        }
+    }
+
     private void Heard(HttpResponseMessage answer)
     {
         // With gRPC the outcome stands behind the answer, and only the exporter reads it.
@@ -80,6 +88,7 @@ internal sealed partial class CollectorLine(ILogger log) : IDisposable
         protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, line._ending.Token);
+            line.Show(request);
             try
             {
                 var answer = base.Send(request, either.Token);
@@ -96,6 +105,7 @@ internal sealed partial class CollectorLine(ILogger log) : IDisposable
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, line._ending.Token);
+            line.Show(request);
             try
             {
                 var answer = await base.SendAsync(request, either.Token);

@@ -34,6 +34,7 @@ internal sealed class Telemetry : IDisposable
     /// <summary>Begins to send; null when there is nowhere to.</summary>
     /// <param name="options">What is configured.</param>
     /// <param name="log">Hears when the collector cannot be reached, and when it can again.</param>
+    /// <exception cref="StartupException">What the collector is to be shown cannot be read.</exception>
     public static Telemetry? Start(TelemetryOptions options, ILogger log)
     {
         if (options.Collector is not { } origin)
@@ -41,7 +42,7 @@ internal sealed class Telemetry : IDisposable
             return null;
         }
 
-        var line = new CollectorLine(log);
+        var line = new CollectorLine(options.Authorization("telemetry"), log);
         var collector = new Uri(origin);
 
         // A name of chance for each process, because collectors add up what several nodes send by it. It is about nobody.
