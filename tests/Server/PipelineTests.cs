@@ -152,6 +152,20 @@ public sealed class PipelineTests
         Assert.Contains("1000 bytes", answer, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Content-Length: 900000\r\n\r\n", "")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\nDBBA0\r\n", "\r\n0\r\n\r\n")]
+    public async Task A_client_that_sends_all_of_a_body_that_is_too_long_before_it_listens_hears_why(string framing, string end)
+    {
+        await using var server = await EdgeServer.Start();
+        for (var time = 0; time < 20; time++)
+        {
+            var answer = await server.Say($"POST /open HTTP/1.1\r\nHost: localhost:{server.Port}\r\n{framing}{new string('a', 900_000)}{end}");
+            Assert.StartsWith("HTTP/1.1 413 ", answer, StringComparison.Ordinal);
+            Assert.Contains("1000 bytes", answer, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task A_client_that_waits_for_permission_to_send_is_refused_before_it_sends()
     {

@@ -20,6 +20,9 @@ internal sealed partial class OperationEndpoint
     private const string VersionParameter = "api-version";
     private const int ChunkFraming = 64 * 1024;
 
+    /// <summary>So much of a body that is too long is taken and dropped once it was answered: a client that sends all of it before it listens would otherwise meet a reset instead of the answer.</summary>
+    private const int Dropped = 1024 * 1024;
+
     private static readonly Problem DoubledVersion = HttpProblems.BadParameter(VersionParameter, "sent once");
 
     private readonly Operation _operation;
@@ -144,8 +147,8 @@ internal sealed partial class OperationEndpoint
         // What do they say?
         if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
         {
-            // The server counts the framing of chunked bodies too, so its limit is a far second line; the exact one is ours.
-            size.MaxRequestBodySize = (8L * _operation.BodyLimit) + ChunkFraming;
+            // The server counts the framing of chunked bodies too, so its limit is a far second line; the exact one is ours. What it drops counts as well.
+            size.MaxRequestBodySize = Math.Max((8L * _operation.BodyLimit) + ChunkFraming, Dropped);
         }
 
         var (body, unreadable) = await RequestBody.Read(context, _operation.BodyLimit, cancel);
