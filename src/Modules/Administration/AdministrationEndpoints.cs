@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
@@ -94,10 +93,9 @@ internal sealed partial class AdministrationEndpoints(
 
     private async ValueTask<Reply> List(Call call, CancellationToken cancel)
     {
-        var size = PageMax;
-        if (call.Query("maxPageSize") is { } asked && (!int.TryParse(asked, CultureInfo.InvariantCulture, out size) || size is < 1 or > PageMax))
+        if (PageSize.Of(call, PageMax, PageMax) is not { } size)
         {
-            return HttpProblems.BadParameter("maxPageSize", $"a number from 1 to {PageMax}");
+            return PageSize.Bad(PageMax);
         }
 
         var query = directory.Of(call.Geography).Store.Range<CommunicationResource>().Take(size);

@@ -179,10 +179,9 @@ internal sealed class IdentityEndpoints(UserTokens tokens, IResourceHomes homes,
             return StorageProblems.Missing.Saying("This geography has no resource of that name or id.");
         }
 
-        var size = PageMax;
-        if (call.Query("maxPageSize") is { } asked && (!int.TryParse(asked, CultureInfo.InvariantCulture, out size) || size is < 1 or > PageMax))
+        if (PageSize.Of(call, PageMax, PageMax) is not { } size)
         {
-            return HttpProblems.BadParameter("maxPageSize", $"a number from 1 to {PageMax}");
+            return PageSize.Bad(PageMax);
         }
 
         long? after = null;

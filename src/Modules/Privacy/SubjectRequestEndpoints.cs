@@ -109,10 +109,9 @@ internal sealed class SubjectRequestEndpoints(SubjectRequests requests, AuditPro
 
     private async ValueTask<Reply> List(Call call, CancellationToken cancel)
     {
-        var size = PageMax;
-        if (call.Query("maxPageSize") is { } wanted && (!int.TryParse(wanted, CultureInfo.InvariantCulture, out size) || size is < 1 or > PageMax))
+        if (PageSize.Of(call, PageMax, PageMax) is not { } size)
         {
-            return HttpProblems.BadParameter("maxPageSize", $"a number from 1 to {PageMax}");
+            return PageSize.Bad(PageMax);
         }
 
         ColumnValue? before = null;

@@ -137,8 +137,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         _readers.Read(
             static (session, ask) =>
             {
-                var statement = session.Prepare($"{ask.Table.Select} WHERE {ask.Table.Kind.Columns[ask.column].Name} = ?1 AND resource = ?2 LIMIT ?3")
-                    .Bind(1, ask.value).Bind(2, ask.resource).Bind(3, ask.take);
+                var statement = session.PrepareFixed(ask.Table.Lookup(ask.column)).Bind(1, ask.value).Bind(2, ask.resource).Bind(3, ask.take);
                 return ReadRows(statement, ask.Table.Kind);
             },
             (Table: _tables[kind], column, value, resource, take),
@@ -651,25 +650,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
 
     private static List<StoredRow> ReadRange(SqliteSession session, SqliteTable table, RangePlan plan)
     {
-        var kind = table.Kind;
-        var names = kind.KeyColumns.Select(key => kind.Columns[key].Name).ToList();
-        var where = new List<string> { "resource = ?1" };
-        where.AddRange(plan.Prefix.Select((_, i) => $"{names[i]} = ?{i + 4}"));
-        if (plan.After is not null)
-        {
-            where.Add($"{names[plan.Prefix.Length]} > ?2");
-        }
-
-        if (plan.Before is not null)
-        {
-            where.Add($"{names[plan.Prefix.Length]} < ?3");
-        }
-
-        var direction = plan.Descending ? "DESC" : "ASC";
-        var order = string.Join(", ", names.Skip(Math.Min(plan.Prefix.Length, names.Count - 1)).Select(name => $"{name} {direction}"));
-        var limit = plan.Prefix.Length + 4;
-        var statement = session.Prepare($"{table.Select} WHERE {string.Join(" AND ", where)} ORDER BY {order} LIMIT ?{limit}")
-            .Bind(1, plan.Resource).Bind(limit, plan.Take);
+        var statement = session.PrepareFixed(table.Range(plan)).Bind(1, plan.Resource).Bind(plan.Prefix.Length + 4, plan.Take);
         for (var i = 0; i < plan.Prefix.Length; i++)
         {
             statement.Bind(i + 4, plan.Prefix[i]);
@@ -685,7 +666,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             statement.Bind(3, before);
         }
 
-        return ReadRows(statement, kind);
+        return ReadRows(statement, table.Kind);
     }
 
     private static List<StoredRow> ReadRows(SqliteStatement statement, RecordKind kind)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Domicile.Residency;
 using Domicile.Storage.Engine;
 
@@ -7,6 +8,8 @@ namespace Domicile.Storage.Sqlite;
 internal sealed class SqliteTable
 {
     private readonly string _keyMatch;
+    private readonly ConcurrentDictionary<int, string> _ranges = new();
+    private readonly string[] _lookups;
 
     public SqliteTable(RecordKind kind, long number)
     {
@@ -30,6 +33,7 @@ internal sealed class SqliteTable
         Version = $"SELECT version FROM {kind.Table} WHERE {_keyMatch}";
         Select = $"SELECT resource, {all}, version, payload FROM {kind.Table}";
         Get = $"{Select} WHERE {_keyMatch}";
+        _lookups = [.. columns.Select(name => $"{Select} WHERE {name} = ?1 AND resource = ?2 LIMIT ?3")];
         var set = columns.Select((name, i) => $"{name} = ?{resourceAt + 3 + i}, ").Where((_, i) => !kind.KeyColumns.Contains(i) && !kind.Columns[i].IsAllocated);
         Update = $"UPDATE {kind.Table} SET {string.Concat(set)}version = ?{resourceAt + 1}, payload = ?{resourceAt + 2} WHERE {_keyMatch}";
         Reseal = $"UPDATE {kind.Table} SET version = ?{resourceAt + 1}, payload = ?{resourceAt + 2}{(kind.BlobColumn < 0 ? "" : $", {columns[kind.BlobColumn]} = ?{resourceAt + 3}")} WHERE {_keyMatch} AND version = ?{resourceAt + 1} - 1";
@@ -82,6 +86,19 @@ internal sealed class SqliteTable
 
     public string WriteHead { get; }
 
+    /// <summary>At most <c>?3</c> rows of the resource <c>?2</c> whose column has the value <c>?1</c>.</summary>
+    public string Lookup(int column) => _lookups[column];
+
+    /// <summary>
+    /// Rows of the resource <c>?1</c> in the order of the key: after <c>?2</c>, before <c>?3</c>, below the parts of the key from <c>?4</c> on; behind these, how many. The same object for
+    /// plans of the same shape, of which there are few.
+    /// </summary>
+    public string Range(RangePlan plan)
+    {
+        var shape = (plan.Prefix.Length * 8) + (plan.After is null ? 0 : 4) + (plan.Before is null ? 0 : 2) + (plan.Descending ? 1 : 0);
+        return _ranges.TryGetValue(shape, out var known) ? known : _ranges.GetOrAdd(shape, RangeOf(plan));
+    }
+
     /// <summary>The id of a hold that covers a row, or null.</summary>
     public string HoldOn(HoldSql holds) => $"SELECT {holds.Of(Kind)} FROM {Kind.Table} t WHERE {_keyMatch}";
 
@@ -115,6 +132,26 @@ internal sealed class SqliteTable
             index => index.Name,
             index => $"CREATE {(index.Unique ? "UNIQUE " : "")}INDEX {index.Name} ON {Kind.Table} ({string.Join(", ", index.Columns)}){(index.WhereFilled is { } filled ? $" WHERE {filled} IS NOT NULL" : "")}",
             StringComparer.Ordinal);
+
+    private string RangeOf(RangePlan plan)
+    {
+        var names = Kind.KeyColumns.Select(key => Kind.Columns[key].Name).ToList();
+        var where = new List<string> { "resource = ?1" };
+        where.AddRange(plan.Prefix.Select((_, i) => $"{names[i]} = ?{i + 4}"));
+        if (plan.After is not null)
+        {
+            where.Add($"{names[plan.Prefix.Length]} > ?2");
+        }
+
+        if (plan.Before is not null)
+        {
+            where.Add($"{names[plan.Prefix.Length]} < ?3");
+        }
+
+        var direction = plan.Descending ? "DESC" : "ASC";
+        var order = string.Join(", ", names.Skip(Math.Min(plan.Prefix.Length, names.Count - 1)).Select(name => $"{name} {direction}"));
+        return $"{Select} WHERE {string.Join(" AND ", where)} ORDER BY {order} LIMIT ?{plan.Prefix.Length + 4}";
+    }
 
     /// <summary>A column as SQLite declares it, with a default so that it can be added to a table with rows.</summary>
     public static string DefineAdded(Column column) =>
