@@ -170,7 +170,7 @@ public abstract class ResidencyCheckTests(StoreFixture fixture) : StoreTests(fix
     }
 
     [Theory]
-    [InlineData("test.setting", "name=one, part=1", "UPDATE test_setting SET payload = substr(payload, 1, 20) || zeroblob(1) || substr(payload, 22) WHERE name = 'one'")]
+    [InlineData("test.setting", "name=one, part=1", "UPDATE test_setting SET payload = substr(payload, 1, 20) || CASE substr(payload, 21, 1) WHEN byteblob(0) THEN byteblob(1) ELSE byteblob(0) END || substr(payload, 22) WHERE name = 'one'")]
     [InlineData("test.setting", "name=one, part=1", "UPDATE test_setting SET payload = NULL WHERE name = 'one'")]
     [InlineData("test.setting", "name=one, part=1", "UPDATE test_setting SET payload = x'' WHERE name = 'one'")]
     [InlineData("test.setting", "name=one, part=1", "UPDATE test_setting SET payload = x'02' || substr(payload, 2) WHERE name = 'one'")]
