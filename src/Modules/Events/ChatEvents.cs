@@ -85,11 +85,6 @@ internal static class ChatEvents
     public static string SubjectOf(ChatMatter matter, EventPart part, EventPeople people)
     {
         var isInThread = part.Recipient.IsNone;
-        if (isInThread && matter.Kind is ChatMatterKind.MessageReceived)
-        {
-            return $"thread/{matter.ThreadId}/sender/{people.By}";
-        }
-
         var (by, about) = (people.By, people.Find(part.About)?.RawId);
         var whose = matter.Kind switch
         {

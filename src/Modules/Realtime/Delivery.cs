@@ -344,7 +344,7 @@ internal sealed partial class Delivery : IAsyncDisposable
             var end = await Feed.End(cancel);
             lock (_gate)
             {
-                (_delivered, _isFollowing, _emptySince) = (end, true, _clock.GetTimestamp());
+                (_delivered, _underWay, _isFollowing, _emptySince) = (end, null, true, _clock.GetTimestamp());
             }
 
             _following = Task.Run(() => Run(_stopping.Token), CancellationToken.None);
@@ -372,7 +372,7 @@ internal sealed partial class Delivery : IAsyncDisposable
                         _chat.Forget();
                         lock (_gate)
                         {
-                            _delivered = resync.Position;
+                            (_delivered, _underWay) = (resync.Position, null);
                         }
 
                         foreach (var endpoint in Everyone())

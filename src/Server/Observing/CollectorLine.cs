@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace Domicile.Server;
 
 /// <summary>
-/// The way to the collector. It shows what the operator gave for it, and goes where the operator said and nowhere else: no redirect is followed, no proxy is asked, no credential of the machine's is used, and TLS is verified
-/// against the authorities of the machine. What fails is counted, and said once.
+/// The way to the collector. It shows what the operator gave for it, and goes where the operator said and nowhere else: no redirect is followed, no proxy is asked, no credential of
+/// the machine's is used, and TLS is verified against the authorities of the machine. What fails is counted, and said once.
 /// </summary>
 internal sealed partial class CollectorLine(string? authorization, ILogger log) : IDisposable
 {
