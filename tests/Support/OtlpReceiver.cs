@@ -106,6 +106,10 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 /// <param name="Points">The measurements in it.</param>
 internal sealed record OtlpExport(string Head, byte[] Message, IReadOnlyDictionary<string, string> Process, IReadOnlyList<OtlpSpan> Spans, IReadOnlyList<OtlpPoint> Points)
 {
+    /// <summary>Every text in it.</summary>
+    public IEnumerable<string> Texts =>
+        Process.Values.Concat(Spans.SelectMany(span => span.Attributes.Values.Append(span.Name))).Concat(Points.SelectMany(point => point.Attributes.Values.Append(point.Name)));
+
     /// <summary>Reads an ExportMetricsServiceRequest or an ExportTraceServiceRequest: opentelemetry-proto 1.</summary>
     public static OtlpExport Read(string head, byte[] message, bool isMetrics)
     {
