@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Domicile.Tests.Server;
 
 namespace Domicile.Tests.Conversations;
 
@@ -51,7 +53,10 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private string ConnectionStringsFile => Path.Combine(Data, "connection-strings.json");
 
-    /// <summary>Starts a server on a new data directory, on free ports, and waits until it is ready.</summary>
+    /// <summary>
+    /// Starts a server on a new data directory, and waits until it is ready. Its ports are not those that the kernel gives to connections: while it is down between two starts, somebody's
+    /// connection would have one of them now and then.
+    /// </summary>
     public static async Task<ServerProcess> Start()
     {
         var server = new ServerProcess();
@@ -62,7 +67,7 @@ internal sealed class ServerProcess : IAsyncDisposable
                 server.databases = await ProcessDatabases.Make(Path.Combine(server.folder, "postgres"));
             }
 
-            await server.Run("--port", "0");
+            await server.Run("--port", PortRange.Base().ToString(CultureInfo.InvariantCulture));
             return server;
         }
         catch
