@@ -1,9 +1,7 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Domicile.Tests.Server;
 
 namespace Domicile.Tests.Conversations;
 
@@ -53,10 +51,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private string ConnectionStringsFile => Path.Combine(Data, "connection-strings.json");
 
-    /// <summary>
-    /// Starts a server on a new data directory, and waits until it is ready. Its ports are not those that the kernel gives to connections: while it is down between two starts, somebody's
-    /// connection would have one of them now and then.
-    /// </summary>
+    /// <summary>Starts a server on a new data directory, on free ports, and waits until it is ready.</summary>
     public static async Task<ServerProcess> Start()
     {
         var server = new ServerProcess();
@@ -67,7 +62,7 @@ internal sealed class ServerProcess : IAsyncDisposable
                 server.databases = await ProcessDatabases.Make(Path.Combine(server.folder, "postgres"));
             }
 
-            await server.Run("--port", PortRange.Base().ToString(CultureInfo.InvariantCulture));
+            await server.Run("--port", "0");
             return server;
         }
         catch
