@@ -89,8 +89,8 @@ internal sealed class IdentityEndpoints(UserTokens tokens, IResourceHomes homes,
             return IdentityProblems.NotFound;
         }
 
-        var custom = await call.Home.Resolve(Identifier.Custom, [account.Subject], cancel);
-        var reply = new IdentityReply(call.Route("id")) { CustomId = custom.GetValueOrDefault(account.Subject), LastTokenIssuedAt = account.LastTokenIssuedOn };
+        var custom = await call.Home.Resolve(Identifier.Custom, account.Subject, cancel);
+        var reply = new IdentityReply(call.Route("id")) { CustomId = custom, LastTokenIssuedAt = account.LastTokenIssuedOn };
         return Reply.Json(200, reply, IdentityJson.Default.IdentityReply);
     }
 
@@ -216,8 +216,7 @@ internal sealed class IdentityEndpoints(UserTokens tokens, IResourceHomes homes,
         {
             if (customId is not null && await home.FindSubject(new Identifier(Identifier.Custom, customId), cancel) is { } known)
             {
-                var ids = await home.Resolve(Identifier.CommunicationUser, [known], cancel);
-                if (ids.TryGetValue(known, out var knownId))
+                if (await home.Resolve(Identifier.CommunicationUser, known, cancel) is { } knownId)
                 {
                     // Without an account, someone is between filing the person and writing it, or a crash was.
                     return await home.Store.Get<UserAccount>([known], cancel) is { } existing

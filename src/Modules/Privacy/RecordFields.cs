@@ -61,7 +61,7 @@ internal sealed class RecordFields(Home home)
 
         if (!_names.TryGetValue(someone, out var name))
         {
-            name = (await home.Resolve(Identifier.CommunicationUser, [someone], cancel)).GetValueOrDefault(someone);
+            name = await home.Resolve(Identifier.CommunicationUser, someone, cancel);
             if (_names.Count < NamesMax)
             {
                 _names.Add(someone, name);

@@ -30,7 +30,6 @@ internal sealed partial class Delivery : IAsyncDisposable
     private readonly TimeProvider _clock;
     private readonly ILogger _log;
     private readonly Telling _telling;
-    private readonly Departures _departures;
     private readonly IReadOnlyList<RecordKind> _kinds;
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _starting = new(1, 1);
@@ -55,15 +54,15 @@ internal sealed partial class Delivery : IAsyncDisposable
     {
         (_own, Node, _chat, _tokens, _directory, _tickets, _clock, _log) = (own, node, chat, tokens, directory, tickets, clock, log);
         _telling = new Telling(own.Geography.Name, clock, log);
-        _departures = new Departures(node, clock);
+        Departures = new Departures(node, clock);
         _kinds = [.. own.Administration!.Catalogue.Kinds.Where(kind => ChatHappenings.Kinds.Contains(kind.ClrType) || kind.ClrType == typeof(UserAccount))];
     }
 
     /// <summary>For tests: called when an entry is about to be opened.</summary>
     internal Func<FeedEntry, Task>? Opening { get; set; }
 
-    /// <summary>For tests: who has left and was not told of yet.</summary>
-    internal Departures Departures => _departures;
+    /// <summary>Who has left and was not told of yet.</summary>
+    internal Departures Departures { get; }
 
     /// <summary>For tests: whether a node has told how far it is.</summary>
     internal bool HasHeardOf(Guid node)
@@ -175,12 +174,12 @@ internal sealed partial class Delivery : IAsyncDisposable
             Publish(RealtimeSignals.Delivered, told, RealtimeJson.Default.DeliveredSignal);
         }
 
-        foreach (var (home, person) in _departures.Ask())
+        foreach (var (home, person) in Departures.Ask())
         {
             Publish(RealtimeSignals.Left, new PersonSignal(Node, person.Value), RealtimeJson.Default.PersonSignal, home.Resource.Number);
         }
 
-        foreach (var (home, person) in _departures.Take())
+        foreach (var (home, person) in Departures.Take())
         {
             _ = Task.Run(() => TellDeparture(home, person), CancellationToken.None);
         }
@@ -504,7 +503,7 @@ internal sealed partial class Delivery : IAsyncDisposable
                 break;
             case RealtimeSignals.Left when Read(signal, RealtimeJson.Default.PersonSignal) is var left:
                 var person = new SubjectRef(left.Person);
-                if (left.Node != Node && (IsHere(signal.Resource, person) || _departures.IsForThis(signal.Resource, person, left.Node)))
+                if (left.Node != Node && (IsHere(signal.Resource, person) || Departures.IsForThis(signal.Resource, person, left.Node)))
                 {
                     Publish(RealtimeSignals.Here, new HereSignal(left.Node, left.Person), RealtimeJson.Default.HereSignal, signal.Resource);
                 }
@@ -513,7 +512,7 @@ internal sealed partial class Delivery : IAsyncDisposable
             case RealtimeSignals.Here when Read(signal, RealtimeJson.Default.HereSignal) is var here:
                 if (here.Asking == Node)
                 {
-                    _departures.Remove(signal.Resource, new SubjectRef(here.Person));
+                    Departures.Remove(signal.Resource, new SubjectRef(here.Person));
                 }
 
                 break;
@@ -613,7 +612,7 @@ internal sealed partial class Delivery : IAsyncDisposable
             }
 
             residents ??= _residents[number] = new Residents(endpoint.Home);
-            _departures.Remove(number, endpoint.Person);
+            Departures.Remove(number, endpoint.Person);
             superfluous = residents.Add(endpoint);
             _count += superfluous is null ? 1 : 0;
 
@@ -648,7 +647,7 @@ internal sealed partial class Delivery : IAsyncDisposable
 
             if (!_isStopped && !residents.Has(endpoint.Person))
             {
-                _departures.Add(endpoint.Home, endpoint.Person);
+                Departures.Add(endpoint.Home, endpoint.Person);
             }
         }
     }
@@ -665,7 +664,7 @@ internal sealed partial class Delivery : IAsyncDisposable
     {
         try
         {
-            await _departures.Tell(home, person, _stopping.Token);
+            await Departures.Tell(home, person, _stopping.Token);
         }
         catch (Exception fault) when (fault is StoreUnavailableException or OperationCanceledException)
         {

@@ -114,6 +114,12 @@ internal sealed class SqliteStatement : IDisposable
 
     public byte[] Bytes(int column) => raw.sqlite3_column_blob(_statement, column).ToArray();
 
+    public byte[]? BytesOrNull(int column)
+    {
+        var bytes = Bytes(column);
+        return bytes.Length == 0 && IsNull(column) ? null : bytes;
+    }
+
     public ColumnValue Value(int column, ColumnType type)
     {
         // Each look at a column is a call into the library: whether it is null is asked only where the value does not say so itself.
@@ -125,8 +131,7 @@ internal sealed class SqliteStatement : IDisposable
             case ColumnType.Text:
                 return raw.sqlite3_column_text(_statement, column).utf8_to_string() is { } text ? ColumnValue.Of(text) : ColumnValue.Null;
             default:
-                var bytes = Bytes(column);
-                return bytes.Length == 0 && IsNull(column) ? ColumnValue.Null : ColumnValue.Of(bytes);
+                return BytesOrNull(column) is { } bytes ? ColumnValue.Of(bytes) : ColumnValue.Null;
         }
     }
 

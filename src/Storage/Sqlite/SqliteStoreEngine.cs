@@ -689,8 +689,7 @@ internal sealed class SqliteStoreEngine : IStoreEngine
         }
 
         var at = values.Length + 1;
-        var payload = statement.Bytes(at + 1);
-        return new StoredRow(values, statement.Number(at), payload.Length == 0 && statement.IsNull(at + 1) ? null : payload);
+        return new StoredRow(values, statement.Number(at), statement.BytesOrNull(at + 1));
     }
 
     private static long? FindNumber(SqliteSession session, Guid resource)

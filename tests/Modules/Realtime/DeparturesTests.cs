@@ -97,24 +97,5 @@ public sealed class DeparturesTests : IAsyncLifetime
         Assert.Equal(0, await _fixture.Rows("events_notice"));
     }
 
-    private async Task Subscribe(string type)
-    {
-        var subscription = new EventSubscription
-        {
-            Key = _fixture.Home.References.Next<EventSubscription>(),
-            Name = $"s{type.Length}",
-            CreatedOn = _fixture.Clock.GetUtcNow(),
-            Target = "https://localhost/",
-            Types = [type],
-            Schema = EventSchema.EventGrid,
-            Headers = [],
-            AttemptsMax = 3,
-            LifeMinutes = 60,
-            KeepsDeadLetters = false,
-            State = SubscriptionState.Active,
-            Topic = "/topic",
-            Origin = "localhost",
-        };
-        Assert.Null((await _fixture.Home.Store.Commit(b => b.Insert(subscription), Cancel)).Refused);
-    }
+    private Task Subscribe(string type) => DepartureSubscription.Add(_fixture.Home, type);
 }

@@ -1,6 +1,4 @@
 using Domicile.Modules.Chat;
-using Domicile.Modules.Events;
-using Domicile.Modules.Http;
 using Domicile.Modules.Realtime;
 using Domicile.Residency;
 using Domicile.Server;
@@ -34,23 +32,7 @@ public sealed class TwoNodesDeliveryTests : IAsyncLifetime
         _other = await _fixture.OpenAnother(ProductModules.Catalogue());
         _homeThere = (await _other.Own.Administration!.Find(Home.ResourceId, Cancel))!;
         _ada = await Home.AddSubject([new Identifier(Identifier.CommunicationUser, "8:acs:ada")], Cancel);
-        var subscription = new EventSubscription
-        {
-            Key = Home.References.Next<EventSubscription>(),
-            Name = "left",
-            CreatedOn = _fixture.Clock.GetUtcNow(),
-            Target = "https://localhost/",
-            Types = [Departures.Disconnected.Name],
-            Schema = EventSchema.EventGrid,
-            Headers = [],
-            AttemptsMax = 3,
-            LifeMinutes = 60,
-            KeepsDeadLetters = false,
-            State = SubscriptionState.Active,
-            Topic = "/topic",
-            Origin = "localhost",
-        };
-        Assert.Null((await Home.Store.Commit(b => b.Insert(subscription), Cancel)).Refused);
+        await DepartureSubscription.Add(Home, Departures.Disconnected.Name);
         _tickets = new Tickets(_fixture.Clock);
         (_a, _b) = (Node(_fixture.Unit), Node(_other));
         await _a.Start(Cancel);
@@ -80,11 +62,11 @@ public sealed class TwoNodesDeliveryTests : IAsyncLifetime
     public async Task Who_is_still_on_another_node_has_not_left_and_who_leaves_that_too_is_told_of_once()
     {
         _a.Forget(Home, _ada, "first");
-        await Asked();
+        Ask();
         await StoreFixture.Until(() => _a.Departures.Count == 0);
 
         _b.Forget(_homeThere, _ada, "second");
-        await Asked();
+        Ask();
         Assert.Equal(1, _b.Departures.Count);
         _fixture.Clock.Turn(UntilTold);
         await Told(1);
@@ -97,7 +79,7 @@ public sealed class TwoNodesDeliveryTests : IAsyncLifetime
         _b.Forget(_homeThere, _ada, "second");
         _fixture.Clock.Turn(TimeSpan.FromSeconds(1));
         await Enter(_a, Home, "first");
-        await Asked();
+        Ask();
         await StoreFixture.Until(() => _b.Departures.Count == 0);
         _fixture.Clock.Turn(UntilTold);
         await Told(0);
@@ -107,12 +89,12 @@ public sealed class TwoNodesDeliveryTests : IAsyncLifetime
     public async Task Who_takes_their_endpoint_to_another_node_has_not_left_the_first()
     {
         _a.Forget(Home, _ada, "first");
-        await Asked();
+        Ask();
         await StoreFixture.Until(() => _a.Departures.Count == 0);
 
         await Enter(_a, Home, "second", from: _b.Node);
         await StoreFixture.Until(() => _b.Departures.Count == 1);
-        await Asked();
+        Ask();
         await StoreFixture.Until(() => _b.Departures.Count == 0);
         _fixture.Clock.Turn(UntilTold);
         await Told(0);
@@ -123,7 +105,7 @@ public sealed class TwoNodesDeliveryTests : IAsyncLifetime
     {
         _a.Forget(Home, _ada, "first");
         _b.Forget(_homeThere, _ada, "second");
-        await Asked();
+        Ask();
         await StoreFixture.Until(() => _a.Departures.Count + _b.Departures.Count == 1);
         _fixture.Clock.Turn(UntilTold);
         await Told(1);
@@ -132,20 +114,14 @@ public sealed class TwoNodesDeliveryTests : IAsyncLifetime
     private Delivery Node(ScaleUnit unit) =>
         new(unit.Own, Guid.NewGuid(), new ChatHappenings(new ChatStore()), null!, null!, _tickets, _fixture.Clock, NullLogger.Instance);
 
-    private async Task Enter(Delivery node, Home home, string endpoint, Guid? from = null)
-    {
-        var user = new Caller.User(_ada, "8:acs:ada", []) { Pass = new TokenPass(_fixture.Clock.GetUtcNow() + TimeSpan.FromHours(1), 0, "") };
-        var ticket = new ConnectionTicket("id", home.ResourceId, _ada.Value, endpoint, node.Node, from);
-        Assert.NotNull(await node.Enter(new ServedResource(home, []), user, ticket, made => new PlayedConnection(made, _fixture.Clock), Cancel));
-    }
+    private Task Enter(Delivery node, Home home, string endpoint, Guid? from = null) => PlayedConnection.Enter(node, home, _ada, endpoint, _fixture.Clock, from);
 
-    /// <summary>The nodes ask each other, if they have to, and have the time to answer.</summary>
-    private async Task Asked()
+    /// <summary>The nodes ask each other, if they have to.</summary>
+    private void Ask()
     {
         _fixture.Clock.Turn(UntilAsked);
         _a.Tick();
         _b.Tick();
-        await Task.Delay(TimeSpan.FromMilliseconds(300), Cancel);
     }
 
     /// <summary>So often the customer's systems are told, however long one waits.</summary>
