@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 
@@ -31,8 +30,7 @@ internal sealed class AcsClient : IDisposable
         var parts = connectionString.Split(';', 2);
         _endpoint = new Uri(parts[0]["endpoint=".Length..]);
         _key = Convert.FromBase64String(parts[1]["accesskey=".Length..]);
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        policy.CustomTrustStore.ImportFromPemFile(trust);
+        var policy = LeanConnection.Trust(trust);
         var handler = new SocketsHttpHandler { UseProxy = false, SslOptions = new() { CertificateChainPolicy = policy } };
         if (behindFront is { } port)
         {

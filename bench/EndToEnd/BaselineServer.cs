@@ -32,6 +32,18 @@ internal static class BaselineServer
         var directory = options.Text("data");
         var postgres = options.Text("postgres", "");
         await using var store = postgres.Length == 0 ? (IBaseline)new OnSqlite(directory) : await OnPostgres.Open((await File.ReadAllTextAsync(postgres)).Trim());
+        await Serve(directory, app =>
+        {
+            app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
+            app.Run(context => context.WebSockets.IsWebSocketRequest ? Hold(context) : Answer(context, store));
+        });
+    }
+
+    /// <summary>A bare Kestrel over TLS that tells its port, until its parent closes the input.</summary>
+    /// <param name="directory">Where its certificate is put.</param>
+    /// <param name="answering">What answers.</param>
+    public static async Task Serve(string directory, Action<WebApplication> answering)
+    {
         using var certificate = MakeCertificate(Path.Combine(directory, "ca.pem"));
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
@@ -41,13 +53,10 @@ internal static class BaselineServer
             kestrel.Listen(IPAddress.Loopback, 0, listener => listener.UseHttps(certificate));
         });
         await using var app = builder.Build();
-        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
-        app.Run(context => context.WebSockets.IsWebSocketRequest ? Hold(context) : Answer(context, store));
+        answering(app);
         await app.StartAsync();
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         Console.WriteLine(new Uri(address).Port);
-
-        // Its parent closes the input to end it.
         await Console.In.ReadLineAsync();
         await app.StopAsync();
     }

@@ -1,13 +1,9 @@
-using System.Buffers.Text;
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Security;
-using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using Domicile.Bench.InProcess;
+using static Domicile.Bench.InProcess.MixCheck;
 
 namespace Domicile.Bench.EndToEnd;
 
@@ -68,7 +64,7 @@ internal static class CustomersOverHttp
     private static async Task<Round> Measure(Side side, MixPlan plan, bool isWhole)
     {
         var requests = plan.Steps.Select(steps => steps.Select(side.RequestOf).ToList()).ToList();
-        var connections = await Task.WhenAll(requests.Select(_ => Connection.Open(side.Server)));
+        var connections = await Task.WhenAll(requests.Select(_ => side.Server.Connect()));
         var histograms = connections.Select(_ => new Histogram()).ToList();
         var (cpu, began) = (Machine.CpuSeconds(side.Server.Process.Id), Stopwatch.GetTimestamp());
         await Task.WhenAll(connections.Select((connection, i) => Task.Run(async () =>
@@ -99,7 +95,7 @@ internal static class CustomersOverHttp
     }
 
     /// <summary>Compares every message with the plan, as someone in its thread sees it.</summary>
-    private static async Task<string> Check(Side side, MixPlan plan, Connection connection)
+    private static async Task<string> Check(Side side, MixPlan plan, LeanConnection connection)
     {
         var (there, gone, marked) = (0, 0, 0);
         for (var thread = 0; thread < plan.Size.Threads; thread++)
@@ -118,14 +114,6 @@ internal static class CustomersOverHttp
         }
 
         return $"{there} texts, {marked} objections and {gone} deletions as they must be";
-    }
-
-    private static void Sure(bool holds, string otherwise)
-    {
-        if (!holds)
-        {
-            throw new InvalidOperationException(otherwise);
-        }
     }
 
     private readonly record struct Round(double Acts, double Rate, double Cpu, double P99, string Found);
@@ -164,7 +152,7 @@ internal static class CustomersOverHttp
 
         public static async Task<long[][]> Load(ServerUnderTest server, MixRequest round)
         {
-            await using var connection = await Connection.Open(server);
+            await using var connection = await server.Connect();
             var body = System.Text.Json.JsonSerializer.Serialize(round, PlainMixJson.Default.MixRequest);
             var (_, answer) = await connection.Ask(Encoding.ASCII.GetBytes($"POST /load HTTP/1.1\r\nHost: {server.Host}\r\nContent-Length: {body.Length}\r\n\r\n{body}"));
             return System.Text.Json.JsonSerializer.Deserialize(answer.Span, PlainMixJson.Default.Int64ArrayArray)!;
@@ -203,62 +191,5 @@ internal static class CustomersOverHttp
         protected override string ThreadOf(int thread) => Uri.EscapeDataString(threads[thread]);
 
         protected override string HeadersOf(int person) => $"Authorization: Bearer {people[person].Token}\r\n";
-    }
-
-    /// <summary>A lean connection: HTTP/1.1 over TLS, one request at a time.</summary>
-    private sealed class Connection(SslStream stream) : IAsyncDisposable
-    {
-        private byte[] _buffer = new byte[32 * 1024];
-
-        public static async Task<Connection> Open(ServerUnderTest server)
-        {
-            var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            trust.CustomTrustStore.ImportFromPemFile(server.Trust);
-            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            await socket.ConnectAsync(IPAddress.Loopback, server.Port);
-            var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
-            await stream.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions { TargetHost = "localhost", CertificateChainPolicy = trust, ApplicationProtocols = [SslApplicationProtocol.Http11] });
-            return new Connection(stream);
-        }
-
-        /// <summary>Asks, and waits for the whole answer.</summary>
-        /// <returns>The status, and the body until the next request.</returns>
-        public async Task<(int Status, ReadOnlyMemory<byte> Body)> Ask(byte[] request)
-        {
-            await stream.WriteAsync(request);
-            for (var length = 0; ;)
-            {
-                if (length == _buffer.Length)
-                {
-                    Array.Resize(ref _buffer, _buffer.Length * 2);
-                }
-
-                var read = await stream.ReadAsync(_buffer.AsMemory(length));
-                length += read > 0 ? read : throw new IOException("The server ended the connection.");
-                if (Look(_buffer.AsSpan(0, length)) is var (status, from, to))
-                {
-                    return (status, _buffer.AsMemory(from..to));
-                }
-            }
-        }
-
-        public ValueTask DisposeAsync() => stream.DisposeAsync();
-
-        private static (int Status, int From, int To)? Look(ReadOnlySpan<byte> answer)
-        {
-            if (answer.IndexOf("\r\n\r\n"u8) is not (var head and >= 0) || !Utf8Parser.TryParse(answer["HTTP/1.1 ".Length..], out int status, out _))
-            {
-                return null;
-            }
-
-            var (from, length) = (head + 4, 0);
-            if (answer[..head].IndexOf("Content-Length: "u8) is var at and >= 0 && !Utf8Parser.TryParse(answer[(at + 16)..], out length, out _))
-            {
-                return null;
-            }
-
-            return answer.Length >= from + length ? (status, from, from + length) : null;
-        }
     }
 }

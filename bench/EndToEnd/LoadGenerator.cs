@@ -1,10 +1,5 @@
 using System.Buffers.Binary;
-using System.Buffers.Text;
 using System.Diagnostics;
-using System.Net;
-using System.Net.Security;
-using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -39,18 +34,17 @@ internal static class LoadGenerator
         var requests = ReadRequests(options.Text("requests"));
         var connections = options.Number("connections", 1);
         var server = options.Number("server", 0);
-        var trust = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        trust.CustomTrustStore.ImportFromPemFile(options.Text("trust"));
+        var trust = LeanConnection.Trust(options.Text("trust"));
         var ports = options.Numbers("port", "0");
-        var streams = new List<SslStream>();
+        var lines = new List<LeanConnection>();
         for (var i = 0; i < connections; i++)
         {
-            streams.Add(await Connect(ports[i % ports.Count], options.Text("name", "localhost"), options.Text("front", "no") == "yes", trust));
+            lines.Add(await LeanConnection.Open(ports[i % ports.Count], options.Text("name", "localhost"), trust, options.Text("front", "no") == "yes"));
         }
 
-        var histograms = streams.Select(_ => new Histogram()).ToList();
+        var histograms = lines.Select(_ => new Histogram()).ToList();
         var errors = new int[1];
-        var loops = streams.Select((stream, i) => Task.Run(() => Loop(stream, requests, new Random(1 + i), histograms[i], errors))).ToList();
+        var loops = lines.Select((line, i) => Task.Run(() => Loop(line, requests, new Random(1 + i), histograms[i], errors))).ToList();
         await Task.Delay(TimeSpan.FromSeconds(options.Number("warm", 2)));
         var (serverCpu, clientCpu, watch) = (Machine.CpuSeconds(server), Machine.CpuSeconds(Environment.ProcessId), Stopwatch.StartNew());
         s_phase = Measuring;
@@ -67,32 +61,15 @@ internal static class LoadGenerator
         Console.WriteLine(JsonSerializer.Serialize(result, LoadJson.Default.LoadResult));
     }
 
-    private static async Task Loop(SslStream stream, byte[][] requests, Random random, Histogram histogram, int[] errors)
+    private static async Task Loop(LeanConnection line, byte[][] requests, Random random, Histogram histogram, int[] errors)
     {
-        var buffer = new byte[8 * 1024];
         while (s_phase != Done)
         {
             var request = requests[random.Next(requests.Length)];
             var phase = s_phase;
             var started = Stopwatch.GetTimestamp();
-            await stream.WriteAsync(request);
-            var length = 0;
-            bool isWhole;
-            bool isCreated;
-            do
-            {
-                var read = await stream.ReadAsync(buffer.AsMemory(length));
-                if (read == 0)
-                {
-                    throw new IOException("The server ended the connection.");
-                }
-
-                length += read;
-                (isWhole, isCreated) = Look(buffer.AsSpan(0, length));
-            }
-            while (!isWhole);
-
-            if (!isCreated)
+            var (status, _) = await line.Ask(request);
+            if (status != 201)
             {
                 Interlocked.Increment(ref errors[0]);
             }
@@ -101,33 +78,6 @@ internal static class LoadGenerator
                 histogram.Add(Stopwatch.GetTimestamp() - started);
             }
         }
-    }
-
-    private static (bool IsWhole, bool IsCreated) Look(ReadOnlySpan<byte> answer)
-    {
-        var head = answer.IndexOf("\r\n\r\n"u8);
-        var lengthAt = head < 0 ? -1 : answer.IndexOf("Content-Length: "u8);
-        if (lengthAt < 0 || !Utf8Parser.TryParse(answer[(lengthAt + 16)..], out int length, out _))
-        {
-            return (false, false);
-        }
-
-        return (answer.Length >= head + 4 + length, answer.StartsWith("HTTP/1.1 201 "u8));
-    }
-
-    private static async Task<SslStream> Connect(int port, string name, bool asFront, X509ChainPolicy trust)
-    {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(IPAddress.Loopback, port);
-        if (asFront)
-        {
-            await socket.SendAsync(AcsClient.FrontLine);
-        }
-
-        var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
-        await stream.AuthenticateAsClientAsync(
-            new SslClientAuthenticationOptions { TargetHost = name, CertificateChainPolicy = trust, ApplicationProtocols = [SslApplicationProtocol.Http11] });
-        return stream;
     }
 
     private static byte[][] ReadRequests(string file)

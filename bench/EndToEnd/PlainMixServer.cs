@@ -1,18 +1,12 @@
 using System.Buffers;
 using System.Globalization;
-using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Domicile.Bench.InProcess;
 using Domicile.Storage.Sqlite;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Data.Sqlite;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace Domicile.Bench.EndToEnd;
 
@@ -27,23 +21,8 @@ internal static class PlainMixServer
     public static async Task Run(Options options)
     {
         SqliteLibrary.Describe();
-        using var certificate = BaselineServer.MakeCertificate(Path.Combine(options.Text("data"), "ca.pem"));
         await using var store = new Store();
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Listen(IPAddress.Loopback, 0, listener => listener.UseHttps(certificate));
-        });
-        await using var app = builder.Build();
-        app.Run(context => Answer(context, store));
-        await app.StartAsync();
-        Console.WriteLine(new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Port);
-
-        // Its parent closes the input to end it.
-        await Console.In.ReadLineAsync();
-        await app.StopAsync();
+        await BaselineServer.Serve(options.Text("data"), app => app.Run(context => Answer(context, store)));
     }
 
     private static async Task Answer(HttpContext context, Store store)

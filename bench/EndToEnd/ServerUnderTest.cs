@@ -31,6 +31,9 @@ internal abstract class ServerUnderTest : IAsyncDisposable
 
     public string Trust => Path.Combine(Data, "ca.pem");
 
+    /// <summary>Connects to it.</summary>
+    public Task<LeanConnection> Connect() => LeanConnection.Open(Port, "localhost", LeanConnection.Trust(Trust));
+
     /// <summary>Runs the load generator against it, in a process of its own.</summary>
     public async Task<LoadResult> Load(string requests, int connections, int seconds, int warm = 2)
     {

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net.WebSockets;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 
@@ -25,8 +24,7 @@ internal static class Sockets
         await using (var server = BaselineProcess.Start(""))
         {
             var uri = new Uri($"wss://{server.Host}/socket");
-            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            policy.CustomTrustStore.ImportFromPemFile(server.Trust);
+            var policy = LeanConnection.Trust(server.Trust);
             using var invoker = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false, SslOptions = new() { CertificateChainPolicy = policy } });
             bare = await Idle(idle, "(a) bare Kestrel", server.Process.Id, count, _ => Connect(uri, invoker), 0);
         }

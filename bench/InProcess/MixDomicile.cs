@@ -7,6 +7,7 @@ using Domicile.Residency;
 using Domicile.Storage;
 using Domicile.Storage.Engine;
 using Microsoft.Extensions.Logging.Abstractions;
+using static Domicile.Bench.InProcess.MixCheck;
 
 namespace Domicile.Bench.InProcess;
 
@@ -254,14 +255,6 @@ internal sealed class MixDomicile : IMixStore
     private static ParallelOptions Many => new() { MaxDegreeOfParallelism = 64 };
 
     private static Outcome Checked(Outcome outcome) => outcome.Refused is null ? outcome : throw new InvalidOperationException(outcome.Refused.Title);
-
-    private static void Sure(bool holds, string otherwise)
-    {
-        if (!holds)
-        {
-            throw new InvalidOperationException(otherwise);
-        }
-    }
 
     private int Steps(MixAct act) => _plan.Steps.Sum(steps => steps.Count(step => step.Act == act));
 

@@ -12,6 +12,7 @@ namespace Domicile.Bench.InProcess;
 /// </summary>
 internal sealed class MixPlain : IMixStore
 {
+    private const string Own = " WHERE thread = $1 AND id = $2 AND sender = $3 AND deleted IS NULL AND EXISTS (SELECT 1 FROM member WHERE thread = $1 AND person = $3 AND removed IS NULL)";
     private const int GroupMax = 512;
     private const int GroupsBetweenCheckpoints = 64;
     private readonly string _directory = Directory.CreateTempSubdirectory("domicile-bench-").FullName;
@@ -53,7 +54,7 @@ internal sealed class MixPlain : IMixStore
     {
         _plan = plan;
         var size = plan.Size;
-        var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+        var now = Now();
         var begun = TimeProvider.System.GetUtcNow().AddDays(-10).ToUnixTimeMilliseconds();
         _arrival = now;
         _messages = [.. Enumerable.Range(0, size.Threads).Select(_ => Enumerable.Range(0, size.MessagesInThread).Select(message => begun + message).ToArray())];
@@ -83,7 +84,7 @@ internal sealed class MixPlain : IMixStore
 
     public async ValueTask Do(MixStep step)
     {
-        var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+        var now = Now();
         switch (step.Act)
         {
             case MixAct.ReadAll:
@@ -166,18 +167,18 @@ internal sealed class MixPlain : IMixStore
 
     /// <summary>A message of one's own gets another text.</summary>
     public async Task<bool> Edit(int thread, long message, int person, string text) => await Run(writer => writer.Run(
-        "UPDATE message SET content = $4, edited = $5 WHERE thread = $1 AND id = $2 AND sender = $3 AND deleted IS NULL AND EXISTS (SELECT 1 FROM member WHERE thread = $1 AND person = $3 AND removed IS NULL)",
-        thread, message, person, text, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds())) == 1;
+        "UPDATE message SET content = $4, edited = $5" + Own,
+        thread, message, person, text, Now())) == 1;
 
     /// <summary>A message of one's own is marked.</summary>
     public async Task<bool> Mark(int thread, long message, int person, string metadata) => await Run(writer => writer.Run(
-        "UPDATE message SET metadata = $4, edited = $5 WHERE thread = $1 AND id = $2 AND sender = $3 AND deleted IS NULL AND EXISTS (SELECT 1 FROM member WHERE thread = $1 AND person = $3 AND removed IS NULL)",
-        thread, message, person, metadata, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds())) == 1;
+        "UPDATE message SET metadata = $4, edited = $5" + Own,
+        thread, message, person, metadata, Now())) == 1;
 
     /// <summary>A message of one's own is deleted.</summary>
     public async Task<bool> Delete(int thread, long message, int person) => await Run(writer => writer.Run(
-        "UPDATE message SET content = NULL, name = NULL, metadata = NULL, deleted = $4 WHERE thread = $1 AND id = $2 AND sender = $3 AND deleted IS NULL AND EXISTS (SELECT 1 FROM member WHERE thread = $1 AND person = $3 AND removed IS NULL)",
-        thread, message, person, TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds())) == 1;
+        "UPDATE message SET content = NULL, name = NULL, metadata = NULL, deleted = $4" + Own,
+        thread, message, person, Now())) == 1;
 
     /// <summary>The newest messages of a thread, for someone in it.</summary>
     public ValueTask<int> Page(int thread, int person, Action<SqliteDataReader> row) => Read(reader => reader.Rows(
@@ -247,15 +248,11 @@ internal sealed class MixPlain : IMixStore
         Directory.Delete(_directory, recursive: true);
     }
 
+    private static long Now() => TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
+
     private static string RawId(int person) => $"8:acs:{person}";
 
-    private static void Sure(bool holds)
-    {
-        if (!holds)
-        {
-            throw new InvalidOperationException("The plain tables are not as they must be.");
-        }
-    }
+    private static void Sure(bool holds) => MixCheck.Sure(holds, "The plain tables are not as they must be.");
 
     private static bool IsGone(Session reader, int person) =>
         reader.Rows("SELECT 1 FROM person WHERE raw_id = $1", 1, RawId(person)) + reader.Rows("SELECT 1 FROM member WHERE person = $1", 1, person) + reader.Rows("SELECT 1 FROM message WHERE sender = $1", 1, person) == 0
