@@ -5,10 +5,28 @@ using Domicile.Storage.Engine;
 
 namespace Domicile.Storage;
 
-/// <summary>The rows of one resource that belong to a person or mention them, found by <see cref="SubjectSearches"/>.</summary>
+/// <summary>
+/// The rows of one resource that belong to a person or mention them, found by <see cref="SubjectSearches"/>. Texts may have the parameters <c>@person</c>, <c>@resource</c>,
+/// <c>@root</c>, <c>@mark</c> (<see cref="Seal.StandInMark"/>), and the parts of a key from <c>@k0</c> on; they are few, because they are kept prepared.
+/// </summary>
 internal sealed class PersonRows(ScaleUnit unit, ResourceRef resource)
 {
-    private static readonly byte[] Mark = Seal.StandInMark.ToArray();
+    private static readonly ColumnValue Mark = ColumnValue.Of(Seal.StandInMark.ToArray());
+
+    /// <summary>Reads what several searches find, one after the other, each in the order of the key.</summary>
+    public async IAsyncEnumerable<(SubjectSearch Search, ResourceRef Resource, StoredRow Row)> Of(
+        IReadOnlyList<SubjectSearch> searches, SubjectRef person, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        // What most people have is had in one look.
+        var first = await unit.Engine.Find([.. searches.Select(search => (search.Kind, search.First))], Given(person, [], 0), cancel);
+        for (var i = 0; i < searches.Count; i++)
+        {
+            await foreach (var (from, row) in Of(searches[i], person, first[i], 0, cancel))
+            {
+                yield return (searches[i], from, row);
+            }
+        }
+    }
 
     /// <summary>Reads rows of a kind, in the order of the key.</summary>
     /// <param name="search">How they are found.</param>
@@ -18,30 +36,19 @@ internal sealed class PersonRows(ScaleUnit unit, ResourceRef resource)
     /// <param name="root">What <c>@root</c> is in the search.</param>
     public async IAsyncEnumerable<(ResourceRef Resource, StoredRow Row)> Of(SubjectSearch search, SubjectRef person, ColumnValue[]? after, [EnumeratorCancellation] CancellationToken cancel, long root = 0)
     {
-        var kind = search.Kind;
-        var last = after;
-        while (true)
+        var first = await Find(search.Kind, after is null ? search.First : search.Next, person, after ?? [], cancel, root);
+        await foreach (var found in Of(search, person, first, root, cancel))
         {
-            var rows = await Query(last is null ? search.First : search.Next, person, last ?? [], reader => Read(reader, kind), cancel, root);
-            foreach (var (number, row) in rows)
-            {
-                yield return (number == 0 ? ResourceRef.Geography : resource, row);
-            }
-
-            if (rows.Count < SubjectSearch.PieceRows)
-            {
-                yield break;
-            }
-
-            last = kind.KeyOf(rows[^1].Row.Values);
+            yield return found;
         }
     }
 
-    /// <summary>
-    /// Runs a query with the parameters <c>@person</c>, <c>@resource</c>, <c>@root</c>, <c>@mark</c> (<see cref="Seal.StandInMark"/>), and the parts of a key from <c>@k0</c>
-    /// on. Its text is one of few, because it is kept prepared.
-    /// </summary>
-    public ValueTask<List<T>> Query<T>(string sql, SubjectRef person, ColumnValue[] after, Func<DbDataReader, T> read, CancellationToken cancel, long root = 0) =>
+    /// <summary>Reads rows of a kind by a text: resource, columns, version, payload.</summary>
+    public async ValueTask<List<FoundRow>> Find(RecordKind kind, string sql, SubjectRef person, ColumnValue[] after, CancellationToken cancel, long root = 0) =>
+        (await unit.Engine.Find([(kind, sql)], Given(person, after, root), cancel))[0];
+
+    /// <summary>Asks something else.</summary>
+    public ValueTask<List<T>> Query<T>(string sql, SubjectRef person, Func<DbDataReader, T> read, CancellationToken cancel) =>
         unit.Engine.Query(
             async (connection, cancel) =>
             {
@@ -51,13 +58,9 @@ internal sealed class PersonRows(ScaleUnit unit, ResourceRef resource)
                 own?.CommandText = sql;
 #pragma warning restore CA2100
                 var command = own ?? KeptCommands.Of(connection, sql);
-                command.Set("@resource", resource.Number);
-                command.Set("@person", person.Value);
-                command.Set("@root", root);
-                command.Set("@mark", Mark);
-                for (var i = 0; i < after.Length; i++)
+                foreach (var (name, value) in Given(person, [], 0))
                 {
-                    command.Set($"@k{i}", after[i].Type switch { ColumnType.Integer => after[i].Number, ColumnType.Text => after[i].Text!, _ => after[i].Bytes! });
+                    command.Set(name, value.Type == ColumnType.Integer ? value.Number : value.Bytes!);
                 }
 
                 var found = new List<T>();
@@ -71,21 +74,28 @@ internal sealed class PersonRows(ScaleUnit unit, ResourceRef resource)
             },
             cancel);
 
-    /// <summary>Reads a row: resource, columns, version, payload.</summary>
-    public static (long Resource, StoredRow Row) Read(DbDataReader reader, RecordKind kind)
+    /// <summary>The rows of a piece, and of those behind it.</summary>
+    private async IAsyncEnumerable<(ResourceRef Resource, StoredRow Row)> Of(SubjectSearch search, SubjectRef person, List<FoundRow> piece, long root, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var values = new ColumnValue[kind.Columns.Count];
-        for (var i = 0; i < values.Length; i++)
+        while (true)
         {
-            values[i] = reader.IsDBNull(i + 1) ? ColumnValue.Null : kind.Columns[i].Type switch
+            foreach (var (number, row) in piece)
             {
-                ColumnType.Integer => ColumnValue.Of(reader.GetInt64(i + 1)),
-                ColumnType.Text => ColumnValue.Of(reader.GetString(i + 1)),
-                _ => ColumnValue.Of(reader.GetFieldValue<byte[]>(i + 1)),
-            };
-        }
+                yield return (number == 0 ? ResourceRef.Geography : resource, row);
+            }
 
-        var payload = reader.IsDBNull(values.Length + 2) ? null : reader.GetFieldValue<byte[]>(values.Length + 2);
-        return (reader.GetInt64(0), new StoredRow(values, reader.GetInt64(values.Length + 1), payload));
+            if (piece.Count < SubjectSearch.PieceRows)
+            {
+                yield break;
+            }
+
+            piece = await Find(search.Kind, search.Next, person, search.Kind.KeyOf(piece[^1].Row.Values), cancel, root);
+        }
     }
+
+    private List<(string Name, ColumnValue Value)> Given(SubjectRef person, ColumnValue[] after, long root) =>
+    [
+        ("@resource", ColumnValue.Of(resource.Number)), ("@person", ColumnValue.Of(person.Value)), ("@root", ColumnValue.Of(root)), ("@mark", Mark),
+        .. after.Select((value, i) => ($"@k{i}", value)),
+    ];
 }

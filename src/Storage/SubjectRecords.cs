@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
@@ -35,21 +34,11 @@ public sealed class SubjectRecords
     /// <summary>Reads what is of some kinds.</summary>
     public async IAsyncEnumerable<SubjectRecord> Of(SubjectRef person, Func<RecordKind, bool> which, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var searches = _unit.SubjectSearches;
-
         // Most kinds have nothing of a person: one look tells which have.
-        foreach (var (place, _) in (await _rows.Query(searches.Which, person, [], Numbered, cancel)).Where(found => found.Count > 0).OrderBy(found => found.Place))
+        var searches = (await Look(_unit.SubjectSearches.Which, person, cancel)).Select(found => found.Search).Where(search => which(search.Kind)).ToList();
+        await foreach (var (search, resource, row) in _rows.Of(searches, person, cancel))
         {
-            var search = searches.All[place];
-            if (!which(search.Kind))
-            {
-                continue;
-            }
-
-            await foreach (var (resource, row) in _rows.Of(search, person, null, cancel))
-            {
-                yield return await Open(search.Kind, search.Filing, resource, row, cancel);
-            }
+            yield return await Open(search.Kind, search.Filing, resource, row, cancel);
         }
     }
 
@@ -72,7 +61,7 @@ public sealed class SubjectRecords
         var rows = new List<StoredRow>();
         foreach (var person in people)
         {
-            rows.AddRange(await _rows.Query(sql, person, [.. after, ColumnValue.Of(through)], reader => PersonRows.Read(reader, kind).Row, cancel));
+            rows.AddRange((await _rows.Find(kind, sql, person, [.. after, ColumnValue.Of(through)], cancel)).Select(found => found.Row));
         }
 
         rows.Sort((one, other) => kind.KeyColumns.Select(column => one.Values[column].Number.CompareTo(other.Values[column].Number)).FirstOrDefault(order => order != 0));
@@ -80,15 +69,8 @@ public sealed class SubjectRecords
     }
 
     /// <summary>How many records there are of each kind that has any, without opening them.</summary>
-    public async Task<IReadOnlyList<SubjectCount>> Count(SubjectRef person, CancellationToken cancel)
-    {
-        var searches = _unit.SubjectSearches;
-        return
-        [
-            .. (await _rows.Query(searches.Counts, person, [], Numbered, cancel)).Where(found => found.Count > 0).OrderBy(found => found.Place)
-                .Select(found => new SubjectCount(searches.All[found.Place].Kind, searches.All[found.Place].Filing, found.Count)),
-        ];
-    }
+    public async Task<IReadOnlyList<SubjectCount>> Count(SubjectRef person, CancellationToken cancel) =>
+        [.. (await Look(_unit.SubjectSearches.Counts, person, cancel)).Select(found => new SubjectCount(found.Search.Kind, found.Search.Filing, found.Count))];
 
     /// <summary>
     /// Corrects a member of the records that are a person's: a text, or names and values, as the declaration says (<see cref="RectifiableAttribute"/>).
@@ -124,11 +106,11 @@ public sealed class SubjectRecords
     /// </summary>
     public async ValueTask<bool> AreHeld(SubjectRef person, CancellationToken cancel) =>
         _unit.HoldSql is { } holds
-        && (await _rows.Query($"SELECT {holds.OfPerson("@person", "@resource")}", person, [], reader => !reader.IsDBNull(0), cancel)) is [true];
+        && (await _rows.Query($"SELECT {holds.OfPerson("@person", "@resource")}", person, reader => !reader.IsDBNull(0), cancel)) is [true];
 
     /// <summary>Whether rows of an erased person are still being removed.</summary>
     public async ValueTask<bool> AreBeingRemoved(SubjectRef person, CancellationToken cancel) =>
-        (await _rows.Query("SELECT key FROM engine_purge WHERE resource = @resource AND kind = 0 AND key = @person", person, [], reader => reader.GetInt64(0), cancel)).Count > 0;
+        (await _rows.Query("SELECT key FROM engine_purge WHERE resource = @resource AND kind = 0 AND key = @person", person, reader => reader.GetInt64(0), cancel)).Count > 0;
 
     /// <summary>A fingerprint of the person's key: it says which key, and tells nothing of it. Null when there is none any more.</summary>
     public async ValueTask<string?> FingerprintOf(SubjectRef person, CancellationToken cancel) =>
@@ -207,7 +189,13 @@ public sealed class SubjectRecords
         throw new StoreUnavailableException("A record is changed all the time and could not be corrected.");
     }
 
-    private static (int Place, long Count) Numbered(DbDataReader reader) => (reader.GetInt32(0), Convert.ToInt64(reader.GetValue(1), CultureInfo.InvariantCulture));
+    /// <summary>The searches that find something, with what a text has for each of them.</summary>
+    private async ValueTask<IEnumerable<(SubjectSearch Search, long Count)>> Look(string sql, SubjectRef person, CancellationToken cancel)
+    {
+        var all = _unit.SubjectSearches.All;
+        var row = (await _rows.Query(sql, person, reader => all.Select((search, i) => (Search: search, Count: reader.GetInt64(i))).ToList(), cancel))[0];
+        return row.Where(found => found.Count > 0);
+    }
 }
 
 /// <summary>Why a record is among what is kept about a person.</summary>

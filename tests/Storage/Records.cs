@@ -107,6 +107,9 @@ public sealed record Letter
     [Erased]
     public DateTimeOffset? ErasedOn { get; init; }
 
+    [Plain("sorted by the test")]
+    public string Title { get; init; } = "";
+
     public required string Text { get; init; }
 }
 

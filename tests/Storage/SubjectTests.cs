@@ -43,6 +43,41 @@ public abstract class SubjectTests(StoreFixture fixture) : StoreTests(fixture)
         Assert.All(people.Select((person, i) => (person, i)), one => Assert.StartsWith($"8:acs:{one.i}-", names[one.person], StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("a\0b")]
+    [InlineData("a\u0001\u0002b")]
+    [InlineData("“ünï” 😀")]
+    public async Task What_is_kept_about_a_person_is_read_as_it_was_written_whole_and_in_order(string title)
+    {
+        var (person, other) = (await Person("p"), await Person("o"));
+        var (room, letters) = (await Room(), new List<Letter>());
+        await Join(room, person);
+
+        // More than what is read in one piece, and none of it somebody else's.
+        for (var i = 0; i < 450; i++)
+        {
+            letters.Add(new Letter { Key = Home.References.Next<Letter>(), Writer = i % 9 == 0 ? other : person, Title = $"{title}{i}", Text = $"{i}" });
+        }
+
+        foreach (var some in letters.Chunk(50))
+        {
+            await Commit(b => some.ToList().ForEach(letter => b.Insert(letter)));
+        }
+
+        var read = new List<SubjectRecord>();
+        await foreach (var record in Home.Subjects.Of(person, Cancel))
+        {
+            read.Add(record);
+        }
+
+        var kind = Unit.Catalogue.Of<Letter>();
+        var titleAt = kind.Columns.TakeWhile(column => column.Member != nameof(Letter.Title)).Count();
+        var expected = letters.Where(letter => letter.Writer == person).OrderBy(letter => letter.Key.Value).Select(letter => (letter.Title, letter.Text));
+        Assert.Equal(expected, read.Where(record => record.Kind == kind).Select(record => (record.Values[titleAt].Text!, (string)record.Content!["text"]!)));
+        Assert.Equal("test.member", Assert.Single(read, record => record.Kind != kind).Kind.Name);
+        Assert.Equal(new Dictionary<string, long> { ["test.letter"] = 400, ["test.member"] = 1 }, (await Home.Subjects.Count(person, Cancel)).ToDictionary(count => count.Kind.Name, count => count.Records));
+    }
+
     [Fact]
     public async Task An_identifier_is_one_persons_within_a_resource_only()
     {

@@ -7,7 +7,7 @@ namespace Domicile.Residency;
 /// </summary>
 /// <param name="vault">Where keys come from.</param>
 /// <param name="capacity">Derived keys kept at most; each takes about 1.5 KiB with its cipher.</param>
-public sealed class KeyRing(KeyVault vault, int capacity = 16_384)
+public sealed class KeyRing(KeyVault vault, int capacity = 32_768)
 {
     private readonly BoundedCache<KeyName, byte[]> _keys = new(capacity);
     private readonly BoundedCache<(SubjectRef Owner, KeyName Parent), SealKey> _derived = new(capacity);

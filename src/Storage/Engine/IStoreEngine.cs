@@ -34,6 +34,13 @@ internal interface IStoreEngine : IBlobRows, IAsyncDisposable
     /// <summary>Reads the rows that an index names: those whose indexed column has the value.</summary>
     ValueTask<List<StoredRow>> Lookup(RecordKind kind, long resource, int column, ColumnValue value, int take, CancellationToken cancel);
 
+    /// <summary>Reads rows by texts that were made from the catalogue, in one look: resource, columns, version, payload. Texts are few, because they are kept prepared.</summary>
+    /// <param name="asked">The texts, each with the kind of its rows.</param>
+    /// <param name="given">Their parameters by name, with the @; not all need occur.</param>
+    /// <param name="cancel">Gives up.</param>
+    /// <returns>The rows of each text.</returns>
+    ValueTask<List<List<FoundRow>>> Find(IReadOnlyList<(RecordKind Kind, string Sql)> asked, IReadOnlyList<(string Name, ColumnValue Value)> given, CancellationToken cancel);
+
     /// <summary>
     /// Reads rows of a kind over all resources, in an order that stays: appended ones by parent and arrival, the others by what names one row among all.
     /// Each call is short, so that a reader of the whole store holds nobody up.

@@ -99,6 +99,11 @@ internal readonly record struct EngineOutcome(Problem? Refused, long Position, I
 /// <summary>A row as it lies on disk.</summary>
 internal readonly record struct StoredRow(ColumnValue[] Values, long Version, byte[]? Payload);
 
+/// <summary>A row of one of several resources.</summary>
+/// <param name="Resource">The number of its resource.</param>
+/// <param name="Row">The row.</param>
+internal readonly record struct FoundRow(long Resource, StoredRow Row);
+
 /// <summary>A row that was read with those of all resources.</summary>
 /// <param name="Resource">The number of its resource.</param>
 /// <param name="Row">The row.</param>

@@ -76,7 +76,7 @@ public sealed class Restrictions
 
     /// <summary>Whether there is any hold in the resource, so that something of a person may have to be held back.</summary>
     internal async ValueTask<bool> AnyHold(CancellationToken cancel) =>
-        _unit.HoldSql is { } holds && await _rows.Query($"SELECT {holds.AnyIn("@resource")}", SubjectRef.None, [], row => !row.IsDBNull(0), cancel) is [true];
+        _unit.HoldSql is { } holds && await _rows.Query($"SELECT {holds.AnyIn("@resource")}", SubjectRef.None, row => !row.IsDBNull(0), cancel) is [true];
 
     /// <summary>
     /// Seals under stand-ins what a hold covers of a person whose erasure has begun; once their key is gone there is nothing to seal any more. From the beginning of the
@@ -283,7 +283,7 @@ public sealed class Restrictions
     private async Task Note(SubjectSearch search, SubjectRef person, Dictionary<KeyName, SubjectRef> standIns, CancellationToken cancel)
     {
         var kind = search.Kind;
-        foreach (var root in await _rows.Query($"SELECT DISTINCT {RootOf(kind)} FROM {kind.Table} t WHERE {search.Condition} AND {_unit.HoldSql!.Of(kind)} IS NOT NULL", person, [], row => row.GetInt64(0), cancel))
+        foreach (var root in await _rows.Query($"SELECT DISTINCT {RootOf(kind)} FROM {kind.Table} t WHERE {search.Condition} AND {_unit.HoldSql!.Of(kind)} IS NOT NULL", person, row => row.GetInt64(0), cancel))
         {
             await StandIn(person, new KeyName(ScopeOf(kind), root), standIns, cancel);
         }
@@ -346,7 +346,7 @@ public sealed class Restrictions
             var kind = search.Kind;
             var isKept = search.Filing == SubjectFiling.Own ? "substr(t.payload, 2, 1) = @mark" : "TRUE";
             foreach (var (root, records) in await _rows.Query(
-                $"SELECT {RootOf(kind)}, count(*) FROM {kind.Table} t WHERE {search.Condition} AND {isKept} GROUP BY 1", person, [], row => (row.GetInt64(0), row.GetInt64(1)), cancel))
+                $"SELECT {RootOf(kind)}, count(*) FROM {kind.Table} t WHERE {search.Condition} AND {isKept} GROUP BY 1", person, row => (row.GetInt64(0), row.GetInt64(1)), cancel))
             {
                 kept.Add((kind, search.Filing, new KeyName(ScopeOf(kind), root), records));
             }

@@ -169,6 +169,42 @@ internal sealed class PostgresStoreEngine : IStoreEngine
             },
             cancel);
 
+    public ValueTask<List<List<FoundRow>>> Find(IReadOnlyList<(RecordKind Kind, string Sql)> asked, IReadOnlyList<(string Name, ColumnValue Value)> given, CancellationToken cancel) =>
+        _database.Read(
+            async (connection, cancel) =>
+            {
+                await using var batch = new NpgsqlBatch(connection);
+                foreach (var (_, sql) in asked)
+                {
+                    var command = new NpgsqlBatchCommand(sql);
+                    foreach (var (name, value) in given)
+                    {
+                        var parameter = PostgresParameters.Of(value, value.Type);
+                        parameter.ParameterName = name;
+                        command.Parameters.Add(parameter);
+                    }
+
+                    batch.BatchCommands.Add(command);
+                }
+
+                var found = new List<List<FoundRow>>(asked.Count);
+                await using var reader = await batch.ExecuteReaderAsync(cancel);
+                foreach (var (kind, _) in asked)
+                {
+                    var rows = new List<FoundRow>();
+                    while (await reader.ReadAsync(cancel))
+                    {
+                        rows.Add(new FoundRow(reader.GetInt64(0), PostgresRows.Row(reader, kind)));
+                    }
+
+                    found.Add(rows);
+                    await reader.NextResultAsync(cancel);
+                }
+
+                return found;
+            },
+            cancel);
+
     public ValueTask<List<ScannedRow>> Scan(RecordKind kind, ColumnValue[]? after, int take, CancellationToken cancel)
     {
         var table = _tables[kind];

@@ -49,6 +49,13 @@ internal sealed class SqliteStatement : IDisposable
         };
     }
 
+    /// <summary>Binds a parameter that has a name, where the text has it.</summary>
+    public SqliteStatement Bind(string name, ColumnValue value)
+    {
+        var at = raw.sqlite3_bind_parameter_index(_statement, name);
+        return at == 0 ? this : Bind(at, value);
+    }
+
     /// <summary>Binds a key from 1 on, and the resource behind it.</summary>
     public SqliteStatement BindKey(ColumnValue[] key, long resource)
     {

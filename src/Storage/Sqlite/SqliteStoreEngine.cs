@@ -143,6 +143,37 @@ internal sealed class SqliteStoreEngine : IStoreEngine
             (Table: _tables[kind], column, value, resource, take),
             cancel);
 
+    public ValueTask<List<List<FoundRow>>> Find(IReadOnlyList<(RecordKind Kind, string Sql)> asked, IReadOnlyList<(string Name, ColumnValue Value)> given, CancellationToken cancel) =>
+        _readers.Read(
+            static (session, ask) =>
+            {
+                var found = new List<List<FoundRow>>(ask.asked.Count);
+
+                // One state of the database, whose pages are read once.
+                session.PrepareFixed("BEGIN").Run();
+                foreach (var (kind, sql) in ask.asked)
+                {
+                    var statement = session.Prepare(sql);
+                    foreach (var (name, value) in ask.given)
+                    {
+                        statement.Bind(name, value);
+                    }
+
+                    var rows = new List<FoundRow>();
+                    while (statement.Step())
+                    {
+                        rows.Add(new FoundRow(statement.Number(0), ReadRow(statement, kind)));
+                    }
+
+                    found.Add(rows);
+                }
+
+                session.PrepareFixed("COMMIT").Run();
+                return found;
+            },
+            (asked, given),
+            cancel);
+
     public ValueTask<List<ScannedRow>> Scan(RecordKind kind, ColumnValue[]? after, int take, CancellationToken cancel) =>
         _readers.Read(static (session, ask) => SqliteScan.Read(session, ask.Table, ask.after, ask.take), (Table: _tables[kind], after, take), cancel);
 
