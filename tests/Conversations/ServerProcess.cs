@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Domicile.Tests.Server;
 
 namespace Domicile.Tests.Conversations;
 
@@ -51,8 +53,11 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private string ConnectionStringsFile => Path.Combine(Data, "connection-strings.json");
 
-    /// <summary>Starts a server on a new data directory, on free ports, and waits until it is ready.</summary>
-    public static async Task<ServerProcess> Start()
+    /// <summary>Starts a server on a new data directory, and waits until it is ready.</summary>
+    /// <param name="manyResources">
+    /// Whether it gets more resources than have room above a base port. The kernel chooses its ports then, and somebody's connection may have one of them when it starts again.
+    /// </param>
+    public static async Task<ServerProcess> Start(bool manyResources = false)
     {
         var server = new ServerProcess();
         try
@@ -62,7 +67,7 @@ internal sealed class ServerProcess : IAsyncDisposable
                 server.databases = await ProcessDatabases.Make(Path.Combine(server.folder, "postgres"));
             }
 
-            await server.Run("--port", "0");
+            await server.Run("--port", manyResources ? "0" : PortRange.Base().ToString(CultureInfo.InvariantCulture));
             return server;
         }
         catch

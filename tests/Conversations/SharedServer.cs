@@ -10,7 +10,7 @@ namespace Domicile.Tests.Conversations;
 /// </summary>
 public sealed class SharedServer : IAsyncDisposable
 {
-    private readonly Lazy<Task<ServerProcess>> server = new(() => Task.Run(ServerProcess.Start));
+    private readonly Lazy<Task<ServerProcess>> server = new(() => Task.Run(() => ServerProcess.Start()));
     private readonly ConcurrentDictionary<string, Lazy<Task<ScriptSummary>>> played = new();
 
     internal Task<ServerProcess> Server => server.Value;

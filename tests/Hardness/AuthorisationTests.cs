@@ -160,7 +160,7 @@ public sealed class AuthorisationTests
     [Fact]
     public async Task Every_caller_is_answered_as_the_table_says()
     {
-        await using var server = await ServerProcess.Start();
+        await using var server = await ServerProcess.Start(manyResources: true);
         var people = await People.Gather(server);
         var wrong = new ConcurrentBag<string>();
         var cells = Interface.Operations.SelectMany(operation => Enum.GetValues<Who>().Select(who => (operation, who))).ToList();
