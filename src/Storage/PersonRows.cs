@@ -17,6 +17,11 @@ internal sealed class PersonRows(ScaleUnit unit, ResourceRef resource)
     public async IAsyncEnumerable<(SubjectSearch Search, ResourceRef Resource, StoredRow Row)> Of(
         IReadOnlyList<SubjectSearch> searches, SubjectRef person, [EnumeratorCancellation] CancellationToken cancel)
     {
+        if (searches.Count == 0)
+        {
+            yield break;
+        }
+
         // What most people have is had in one look.
         var first = await unit.Engine.Find([.. searches.Select(search => (search.Kind, search.First))], Given(person, [], 0), cancel);
         for (var i = 0; i < searches.Count; i++)

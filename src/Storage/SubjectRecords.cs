@@ -34,8 +34,7 @@ public sealed class SubjectRecords
     /// <summary>Reads what is of some kinds.</summary>
     public async IAsyncEnumerable<SubjectRecord> Of(SubjectRef person, Func<RecordKind, bool> which, [EnumeratorCancellation] CancellationToken cancel)
     {
-        // Most kinds have nothing of a person: one look tells which have.
-        var searches = (await Look(_unit.SubjectSearches.Which, person, cancel)).Select(found => found.Search).Where(search => which(search.Kind)).ToList();
+        var searches = _unit.SubjectSearches.All.Where(search => which(search.Kind)).ToList();
         await foreach (var (search, resource, row) in _rows.Of(searches, person, cancel))
         {
             yield return await Open(search.Kind, search.Filing, resource, row, cancel);
@@ -69,8 +68,12 @@ public sealed class SubjectRecords
     }
 
     /// <summary>How many records there are of each kind that has any, without opening them.</summary>
-    public async Task<IReadOnlyList<SubjectCount>> Count(SubjectRef person, CancellationToken cancel) =>
-        [.. (await Look(_unit.SubjectSearches.Counts, person, cancel)).Select(found => new SubjectCount(found.Search.Kind, found.Search.Filing, found.Count))];
+    public async Task<IReadOnlyList<SubjectCount>> Count(SubjectRef person, CancellationToken cancel)
+    {
+        var searches = _unit.SubjectSearches;
+        var counts = await _rows.Query(searches.Counts, person, row => searches.All.Select((search, i) => new SubjectCount(search.Kind, search.Filing, row.GetInt64(i))).ToList(), cancel);
+        return [.. counts[0].Where(count => count.Records > 0)];
+    }
 
     /// <summary>
     /// Corrects a member of the records that are a person's: a text, or names and values, as the declaration says (<see cref="RectifiableAttribute"/>).
@@ -187,14 +190,6 @@ public sealed class SubjectRecords
         }
 
         throw new StoreUnavailableException("A record is changed all the time and could not be corrected.");
-    }
-
-    /// <summary>The searches that find something, with what a text has for each of them.</summary>
-    private async ValueTask<IEnumerable<(SubjectSearch Search, long Count)>> Look(string sql, SubjectRef person, CancellationToken cancel)
-    {
-        var all = _unit.SubjectSearches.All;
-        var row = (await _rows.Query(sql, person, reader => all.Select((search, i) => (Search: search, Count: reader.GetInt64(i))).ToList(), cancel))[0];
-        return row.Where(found => found.Count > 0);
     }
 }
 

@@ -11,20 +11,14 @@ internal sealed class SubjectSearches
     public SubjectSearches(IReadOnlyList<RecordKind> kinds)
     {
         All = [.. kinds.SelectMany(kind => Of(kind, kinds))];
-        Which = Together(search => $"CASE WHEN EXISTS (SELECT 1 FROM {search.Kind.Table} t WHERE {search.Condition}) THEN 1 ELSE 0 END");
-        Counts = Together(search => $"(SELECT count(*) FROM {search.Kind.Table} t WHERE {search.Condition})");
+        Counts = All.Count == 0 ? "SELECT 0" : $"SELECT {string.Join(", ", All.Select(search => $"(SELECT count(*) FROM {search.Kind.Table} t WHERE {search.Condition})"))}";
     }
 
     /// <summary>Each of them, kind by kind.</summary>
     public IReadOnlyList<SubjectSearch> All { get; }
 
-    /// <summary>Which of them find anything: a row with a 1 or 0 for each of <see cref="All"/>, in order.</summary>
-    public string Which { get; }
-
     /// <summary>How much each of them finds: a row with a number for each of <see cref="All"/>, in order.</summary>
     public string Counts { get; }
-
-    private string Together(Func<SubjectSearch, string> each) => All.Count == 0 ? "SELECT 0" : $"SELECT {string.Join(", ", All.Select(each))}";
 
     private static IEnumerable<SubjectSearch> Of(RecordKind kind, IReadOnlyList<RecordKind> kinds)
     {
