@@ -22,7 +22,7 @@ public sealed class ImportTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _old = await EphemeralServer.Start();
-        _new = TestContext.Current.Test!.Traits.ContainsKey("engine") ? await EphemeralServer.StartOnEitherEngine("India") : await EphemeralServer.Start("--geography", "India");
+        _new = TestContext.Current.Test!.Traits["engine"].Contains("either") ? await EphemeralServer.StartOnEitherEngine("India") : await EphemeralServer.Start("--geography", "India");
         _town = new MovedTown(_old);
         await _town.Prepare(_new);
     }
@@ -100,6 +100,7 @@ public sealed class ImportTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("engine", "embedded")]
     public async Task A_difference_is_found_named_in_the_report_and_ends_the_command_with_1()
     {
         await _town.Fill(2, 30);
@@ -121,6 +122,7 @@ public sealed class ImportTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("engine", "embedded")]
     public async Task A_message_that_was_written_here_since_stays_and_one_that_came_too_late_is_told_of()
     {
         await _town.Fill(1, 10);
@@ -134,6 +136,7 @@ public sealed class ImportTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("engine", "embedded")]
     public async Task Who_was_erased_here_does_not_come_back_with_a_later_run()
     {
         await _town.Fill(2, 20);
@@ -148,6 +151,7 @@ public sealed class ImportTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("engine", "embedded")]
     public async Task A_dry_run_counts_and_writes_nothing()
     {
         await _town.Fill(2, 25);
@@ -160,6 +164,7 @@ public sealed class ImportTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("engine", "embedded")]
     public async Task Threads_that_are_older_than_any_rule_are_not_deleted_for_that_unless_it_is_asked_for()
     {
         await _town.Fill(2, 10);
@@ -205,6 +210,7 @@ public sealed class ImportTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("engine", "embedded")]
     public async Task A_resource_with_another_id_is_refused_with_the_command_that_makes_the_right_one()
     {
         await _town.Fill(1, 1);

@@ -5,6 +5,7 @@ namespace Domicile.Tests.Conversations;
 
 /// <summary>What the test-suite of an application asks of a server of its own.</summary>
 [Trait("length", "full")]
+[Trait("engine", "embedded")]
 public sealed class TestModeTests : IAsyncLifetime
 {
     private EphemeralServer _server = null!;
