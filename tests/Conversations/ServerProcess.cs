@@ -53,10 +53,11 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     private string ConnectionStringsFile => Path.Combine(Data, "connection-strings.json");
 
-    /// <summary>Starts a server on a new data directory, and waits until it is ready.</summary>
-    /// <param name="manyResources">
-    /// Whether it gets more resources than have room above a base port. The kernel chooses its ports then, and somebody's connection may have one of them when it starts again.
-    /// </param>
+    /// <summary>
+    /// Starts a server on a new data directory, and waits until it is ready. Its ports are not those that the kernel gives to connections: while it is down between two starts, somebody's
+    /// connection would have one of them now and then.
+    /// </summary>
+    /// <param name="manyResources">Whether it gets more resources than have room above a base port; the kernel chooses its ports then.</param>
     public static async Task<ServerProcess> Start(bool manyResources = false)
     {
         var server = new ServerProcess();
