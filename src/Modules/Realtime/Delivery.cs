@@ -34,7 +34,7 @@ internal sealed partial class Delivery : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _starting = new(1, 1);
     private readonly Dictionary<long, Residents> _residents = [];
-    private readonly Dictionary<Guid, (FeedPosition Position, long HeardAt, bool IsLast)> _others = [];
+    private readonly Dictionary<Guid, NodeProgress> _others = [];
     private readonly Dictionary<Guid, TaskCompletionSource<FeedPosition>> _claims = [];
     private readonly CancellationTokenSource _stopping = new();
     private FeedPosition _began;
@@ -64,12 +64,12 @@ internal sealed partial class Delivery : IAsyncDisposable
     /// <summary>Who has left and was not told of yet.</summary>
     internal Departures Departures { get; }
 
-    /// <summary>For tests: whether a node has told how far it is.</summary>
-    internal bool HasHeardOf(Guid node)
+    /// <summary>For tests: how far a node is, as far as was heard.</summary>
+    internal NodeProgress? Heard(Guid node)
     {
         lock (_gate)
         {
-            return _others.ContainsKey(node);
+            return _others.GetValueOrDefault(node);
         }
     }
 
@@ -102,27 +102,25 @@ internal sealed partial class Delivery : IAsyncDisposable
         while (!_stopping.IsCancellationRequested)
         {
             var endpoint = Find(served.Home, user.Subject, ticket.Endpoint);
-            FeedPosition? from = null, upTo = null;
+            (FeedPosition From, FeedPosition UpTo)? missed = null;
             if (endpoint is null)
             {
                 await Follow(cancel);
-                from = await WhereItWas(served.Home, user.Subject, ticket, cancel);
-                (endpoint, var isNew, upTo) = Add(new Endpoint(served, user, ticket.Endpoint, _clock), from);
+                var from = await WhereItWas(served.Home, user.Subject, ticket, cancel);
+                (endpoint, missed) = Add(new Endpoint(served, user, ticket.Endpoint, _clock), from);
                 if (endpoint is null)
                 {
                     continue;
                 }
-
-                from = isNew && from is { } before && before.Epoch == upTo!.Value.Epoch && before.Number < upTo.Value.Number ? before : null;
             }
 
             var connection = connect(endpoint);
             connection.Greet();
-            if (endpoint.Attach(connection, user, isCatchingUp: from is not null))
+            if (endpoint.Attach(connection, user))
             {
-                if (from is { } missed)
+                if (missed is var (start, end))
                 {
-                    _ = Task.Run(() => CatchUp(endpoint, missed, upTo!.Value), CancellationToken.None);
+                    _ = Task.Run(() => CatchUp(endpoint, start, end), CancellationToken.None);
                 }
 
                 return connection;
@@ -158,9 +156,10 @@ internal sealed partial class Delivery : IAsyncDisposable
         DeliveredSignal? told = null;
         lock (_gate)
         {
-            if (_isFollowing)
+            // Who stops has said its last.
+            if (_isFollowing && !_isStopped)
             {
-                told = new DeliveredSignal(Node, _delivered.Epoch, _delivered.Number, IsLast: false);
+                told = NodeProgress.Say(Node, _delivered, Endpoints, isLast: false);
             }
 
             foreach (var node in _others.Where(pair => _clock.GetElapsedTime(pair.Value.HeardAt) > RealtimeLimits.Away + RealtimeLimits.Away).Select(pair => pair.Key).ToList())
@@ -224,22 +223,24 @@ internal sealed partial class Delivery : IAsyncDisposable
             await Task.Delay(TimeSpan.FromMilliseconds(10), _clock);
         }
 
-        FeedPosition? last = null;
+        DeliveredSignal? last = null;
+        FeedPosition answered = default;
         lock (_gate)
         {
             _isStopped = true;
             if (_isFollowing)
             {
-                last = _delivered with { Number = Math.Min(_delivered.Number, _residents.Values.SelectMany(people => people.Everyone).Select(endpoint => endpoint.AnsweredUpTo ?? long.MaxValue).DefaultIfEmpty(long.MaxValue).Min()) };
+                last = NodeProgress.Say(Node, _delivered, Endpoints, isLast: true);
+                answered = _delivered with { Number = Endpoints.Select(endpoint => endpoint.AnsweredUpTo ?? _delivered.Number).Append(_delivered.Number).Min() };
             }
         }
 
-        if (last is { } position)
+        if (last is not null)
         {
-            Publish(RealtimeSignals.Delivered, new DeliveredSignal(Node, position.Epoch, position.Number, IsLast: true), RealtimeJson.Default.DeliveredSignal);
+            Publish(RealtimeSignals.Delivered, last, RealtimeJson.Default.DeliveredSignal);
             try
             {
-                await Feed.Remember(Reader, position, CancellationToken.None);
+                await Feed.Remember(Reader, answered, CancellationToken.None);
             }
             catch (StoreUnavailableException)
             {
@@ -285,14 +286,7 @@ internal sealed partial class Delivery : IAsyncDisposable
             return null;
         }
 
-        (FeedPosition Position, long HeardAt, bool IsLast) heard;
-        bool isKnown;
-        lock (_gate)
-        {
-            isKnown = _others.TryGetValue(node, out heard);
-        }
-
-        if (!isKnown)
+        if (Heard(node) is not { } heard)
         {
             return _clock.GetElapsedTime(_beganAt) < RealtimeLimits.Away ? _began : null;
         }
@@ -302,7 +296,8 @@ internal sealed partial class Delivery : IAsyncDisposable
             return yielded;
         }
 
-        return heard.Position;
+        // Its last word may have come while it was asked.
+        return (Heard(node) ?? heard).Of(person, ticket.Endpoint);
     }
 
     private async Task<FeedPosition?> Claim(Home home, SubjectRef person, string endpoint, CancellationToken cancel)
@@ -491,7 +486,10 @@ internal sealed partial class Delivery : IAsyncDisposable
             case RealtimeSignals.Delivered when Read(signal, RealtimeJson.Default.DeliveredSignal) is var delivered && delivered.Node != Node:
                 lock (_gate)
                 {
-                    _others[delivered.Node] = (new FeedPosition(delivered.Epoch, delivered.Position), _clock.GetTimestamp(), delivered.IsLast);
+                    if (_others.GetValueOrDefault(delivered.Node) is not { IsLast: true })
+                    {
+                        _others[delivered.Node] = new NodeProgress(delivered, _clock.GetTimestamp());
+                    }
                 }
 
                 break;
@@ -559,9 +557,9 @@ internal sealed partial class Delivery : IAsyncDisposable
         FeedPosition position;
         lock (_gate)
         {
-            if (_claims.ContainsKey(claim.Claim))
+            if (_claims.ContainsKey(claim.Claim) || _isStopped)
             {
-                // One's own question.
+                // One's own question; or it is answered by the last word.
                 return;
             }
 
@@ -587,15 +585,17 @@ internal sealed partial class Delivery : IAsyncDisposable
         }
     }
 
-    private (Endpoint? Endpoint, bool IsNew, FeedPosition? Delivered) Add(Endpoint endpoint, FeedPosition? from)
+    /// <summary>Adds an endpoint.</summary>
+    /// <returns>It, or the one that is there already; null when the node does not follow. And what it missed where it was before, if anything.</returns>
+    private (Endpoint? Endpoint, (FeedPosition From, FeedPosition UpTo)? Missed) Add(Endpoint endpoint, FeedPosition? from)
     {
         Endpoint? superfluous;
-        FeedPosition delivered;
+        (FeedPosition, FeedPosition)? missed = null;
         lock (_gate)
         {
             if (!_isFollowing || _isStopped)
             {
-                return (null, false, null);
+                return (null, null);
             }
 
             var number = endpoint.Home.Resource.Number;
@@ -604,7 +604,7 @@ internal sealed partial class Delivery : IAsyncDisposable
             {
                 if (!there.IsGone)
                 {
-                    return (there, false, null);
+                    return (there, null);
                 }
 
                 Drop(there);
@@ -617,12 +617,21 @@ internal sealed partial class Delivery : IAsyncDisposable
             _count += superfluous is null ? 1 : 0;
 
             // With it, and not later: what is told from now on is told to it.
-            delivered = _underWay ?? _delivered;
-            endpoint.Since = from is { } before && before.Epoch == delivered.Epoch ? Math.Max(before.Number, delivered.Number) : delivered.Number;
+            var delivered = _underWay ?? _delivered;
+            endpoint.Since = delivered.Number;
+            if (from is { } before && before.Epoch == delivered.Epoch)
+            {
+                endpoint.Since = Math.Max(before.Number, delivered.Number);
+                if (before.Number < delivered.Number)
+                {
+                    endpoint.CatchUpFrom(before.Number);
+                    missed = (before, delivered);
+                }
+            }
         }
 
         superfluous?.EndForGood(Ending.Superfluous);
-        return (endpoint, true, delivered);
+        return (endpoint, missed);
     }
 
     private void Remove(Endpoint endpoint)
@@ -689,11 +698,14 @@ internal sealed partial class Delivery : IAsyncDisposable
         }
     }
 
+    /// <summary>Every endpoint; under the lock.</summary>
+    private IEnumerable<Endpoint> Endpoints => _residents.Values.SelectMany(residents => residents.Everyone);
+
     private List<Endpoint> Everyone()
     {
         lock (_gate)
         {
-            return [.. _residents.Values.SelectMany(residents => residents.Everyone)];
+            return [.. Endpoints];
         }
     }
 

@@ -22,7 +22,7 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
     private long _switchedAt;
     private long _awaySince = clock.GetTimestamp();
     private bool _isSwitching;
-    private bool _isCatchingUp;
+    private long? _catchesUpFrom;
     private bool _isLossy;
     private bool _isGone;
 
@@ -45,14 +45,14 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
     /// <summary>Whether it was ended for good; a client that comes back begins anew.</summary>
     public bool IsGone => Volatile.Read(ref _isGone);
 
-    /// <summary>Whether everything was told and answered.</summary>
+    /// <summary>Whether everything was told and answered, or nobody is there to whom it could be told.</summary>
     public bool IsClear
     {
         get
         {
             lock (_lock)
             {
-                return _current is null || _waiting is not { Count: > 0 } && _sent is not { Count: > 0 };
+                return _current is null || (_catchesUpFrom is null && _waiting is not { Count: > 0 } && _sent is not { Count: > 0 });
             }
         }
     }
@@ -65,7 +65,7 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
             lock (_lock)
             {
                 var open = (_sent ?? []).Select(sent => sent.Event).Concat(_waiting ?? Enumerable.Empty<Outgoing>());
-                return open.Where(outgoing => outgoing.Position > 0).Select(outgoing => (long?)outgoing.Position - 1).Min();
+                return open.Where(outgoing => outgoing.Position > 0).Select(outgoing => (long?)outgoing.Position - 1).Append(_catchesUpFrom).Min();
             }
         }
     }
@@ -73,9 +73,8 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
     /// <summary>A connection is there: it gets the events from now on, first those that the one before has not answered.</summary>
     /// <param name="connection">The connection.</param>
     /// <param name="as">Its user, whose token may be newer.</param>
-    /// <param name="isCatchingUp">Whether events are to wait for <see cref="CaughtUp"/>.</param>
     /// <returns>False when the endpoint was ended meanwhile.</returns>
-    public bool Attach(Connection connection, Caller.User @as, bool isCatchingUp = false)
+    public bool Attach(Connection connection, Caller.User @as)
     {
         Connection? superfluous;
         lock (_lock)
@@ -86,7 +85,6 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
             }
 
             User = @as;
-            _isCatchingUp |= isCatchingUp;
             superfluous = _former;
             _former = _current;
             _current = connection;
@@ -174,6 +172,15 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
         Tell(current, isBehind);
     }
 
+    /// <summary>Has events wait for <see cref="CaughtUp"/>, with what it missed behind this position.</summary>
+    public void CatchUpFrom(long position)
+    {
+        lock (_lock)
+        {
+            _catchesUpFrom = position;
+        }
+    }
+
     /// <summary>What came before everything that waits, from the time when it was away.</summary>
     public void CaughtUp(IReadOnlyList<Outgoing> missed)
     {
@@ -181,7 +188,7 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
         var isBehind = false;
         lock (_lock)
         {
-            _isCatchingUp = false;
+            _catchesUpFrom = null;
             current = _current;
             if (_isGone || _isLossy)
             {
@@ -243,7 +250,7 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
     {
         lock (_lock)
         {
-            if (_current != connection || _isSwitching || _isCatchingUp || _waiting?.First is not { } first)
+            if (_current != connection || _isSwitching || _catchesUpFrom is not null || _waiting?.First is not { } first)
             {
                 (number, text) = (0, null!);
                 return false;
@@ -262,7 +269,7 @@ internal sealed class Endpoint(ServedResource served, Caller.User user, string i
     {
         lock (_lock)
         {
-            return _current == connection && !_isSwitching && !_isCatchingUp && _waiting is { Count: > 0 };
+            return _current == connection && !_isSwitching && _catchesUpFrom is null && _waiting is { Count: > 0 };
         }
     }
 

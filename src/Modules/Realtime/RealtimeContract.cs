@@ -62,9 +62,10 @@ internal sealed record SocketTicket(Guid Nonce, long Until, ConnectionTicket Con
 /// <summary>A node tells how far it has delivered.</summary>
 /// <param name="Node">The node's start.</param>
 /// <param name="Epoch">The feed's epoch.</param>
-/// <param name="Position">Everything up to here was delivered.</param>
+/// <param name="Position">Everything up to here was delivered, and answered by all endpoints but those in <paramref name="Behind"/>.</param>
+/// <param name="Behind">Endpoints that have answered less: for each 8 bytes of the user's handle, of the endpoint's digest, and of the position, big-endian.</param>
 /// <param name="IsLast">Whether it stops.</param>
-internal sealed record DeliveredSignal(Guid Node, long Epoch, long Position, bool IsLast);
+internal sealed record DeliveredSignal(Guid Node, long Epoch, long Position, byte[] Behind, bool IsLast);
 
 /// <summary>A node asks for an endpoint that has come to it.</summary>
 /// <param name="Claim">The question.</param>

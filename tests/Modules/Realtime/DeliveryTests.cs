@@ -17,7 +17,7 @@ public sealed class DeliveryTests : IAsyncLifetime
     private Delivery _delivery = null!;
     private SubjectRef _ada;
     private SubjectRef _bo;
-    private Ref<ChatThread> _thread;
+    private PlayedThread _thread = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -26,11 +26,8 @@ public sealed class DeliveryTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await _fixture.Open(ProductModules.Catalogue());
-        (_ada, _bo) = (await Person(), await Person());
-        var now = _fixture.Clock.GetUtcNow();
-        var thread = new ChatThread { Key = Home.References.Next<ChatThread>(), PublicId = $"19:{Guid.NewGuid():N}@thread.v2", CreatedOn = now, Topic = "t", CreatedBy = _ada };
-        await Commit(b => b.Insert(thread).Insert(new ChatParticipant { Thread = thread.Key, Person = _ada, AddedOn = now }).Insert(new ChatParticipant { Thread = thread.Key, Person = _bo, AddedOn = now }));
-        _thread = thread.Key;
+        (_ada, _bo) = (await PlayedThread.Person(Home), await PlayedThread.Person(Home));
+        _thread = await PlayedThread.Start(Home, _fixture.Clock, _ada, _bo);
         _fixture.Clock.Turn(TimeSpan.FromMinutes(1));
         _tickets = new Tickets(_fixture.Clock);
         _delivery = new Delivery(_fixture.Unit.Own, Guid.NewGuid(), new ChatHappenings(new ChatStore()), null!, null!, _tickets, _fixture.Clock, NullLogger.Instance);
@@ -49,7 +46,7 @@ public sealed class DeliveryTests : IAsyncLifetime
     [InlineData(false)]
     public async Task Who_comes_back_while_a_message_is_opened_has_it_once_whether_others_of_the_resource_are_there_or_not(bool othersAreThere)
     {
-        var ada = await Enter(othersAreThere ? Home : _fixture.Neighbour, othersAreThere ? _ada : await Person(_fixture.Neighbour));
+        var ada = await Enter(othersAreThere ? Home : _fixture.Neighbour, othersAreThere ? _ada : await PlayedThread.Person(_fixture.Neighbour));
         var (isOpening, goOn) = (new TaskCompletionSource(), new TaskCompletionSource());
         _delivery.Opening = entry =>
         {
@@ -61,12 +58,12 @@ public sealed class DeliveryTests : IAsyncLifetime
             isOpening.TrySetResult();
             return goOn.Task.WaitAsync(Cancel);
         };
-        await Say("one");
+        await _thread.Say("one");
         await isOpening.Task.WaitAsync(Cancel);
         var bo = await Enter(Home, _bo, _formerNode);
         goOn.SetResult();
-        await Say("two");
-        await Say("three");
+        await _thread.Say("two");
+        await _thread.Say("three");
         Assert.Equal(["one", "two", "three"], await Told(bo));
         if (othersAreThere)
         {
@@ -92,18 +89,4 @@ public sealed class DeliveryTests : IAsyncLifetime
     }
 
     private Task<PlayedConnection> Enter(Home home, SubjectRef person, Guid? from = null) => PlayedConnection.Enter(_delivery, home, person, "endpoint", _fixture.Clock, from);
-
-    private async Task<SubjectRef> Person(Home? home = null) =>
-        await (home ?? Home).AddSubject([new Identifier(Identifier.CommunicationUser, $"8:acs:{Guid.NewGuid()}")], Cancel);
-
-    private Task Say(string text) => Commit(b => b.Lock(_thread, ChatProblems.NoThread).Append(new ChatMessage
-    {
-        Thread = _thread,
-        SealId = Guid.CreateVersion7(),
-        Sender = _ada,
-        Type = ChatMessageType.Text,
-        Content = text,
-    }));
-
-    private async Task Commit(Action<Batch> build) => Assert.Null((await _fixture.Store.Commit(build, Cancel)).Refused);
 }

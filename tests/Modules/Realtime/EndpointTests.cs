@@ -149,6 +149,21 @@ public sealed class EndpointTests
     }
 
     [Fact]
+    public void Who_is_still_told_what_it_missed_has_not_answered_that()
+    {
+        _endpoint.CatchUpFrom(7);
+        var connection = Connect();
+        connection.Take();
+        Assert.Equal((7, false), (_endpoint.AnsweredUpTo, _endpoint.IsClear));
+
+        _endpoint.CaughtUp([Event()]);
+        Assert.Single(connection.Take());
+        Assert.False(_endpoint.IsClear);
+        Assert.Null(connection.Hear("""3:::{"id":1,"status":200}"""));
+        Assert.Equal((null, true), (_endpoint.AnsweredUpTo, _endpoint.IsClear));
+    }
+
+    [Fact]
     public void Who_is_away_for_too_long_is_forgotten_with_everything_that_waits()
     {
         var connection = Connect();

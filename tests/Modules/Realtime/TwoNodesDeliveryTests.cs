@@ -45,7 +45,7 @@ public sealed class TwoNodesDeliveryTests : IAsyncLifetime
         {
             _a.Tick();
             _b.Tick();
-            return _a.HasHeardOf(_b.Node) && _b.HasHeardOf(_a.Node);
+            return _a.Heard(_b.Node) is not null && _b.Heard(_a.Node) is not null;
         });
     }
 

@@ -1,0 +1,170 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Domicile.Modules.Chat;
+using Domicile.Modules.Realtime;
+using Domicile.Residency;
+using Domicile.Server;
+using Domicile.Storage;
+using Domicile.Tests.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Domicile.Tests.Modules.Realtime;
+
+/// <summary>Who comes from a node that stopped or died is told by another one what they had not answered; on a clock that the test turns.</summary>
+[Trait("needs", "postgres")]
+public sealed partial class HandOverTests : IAsyncLifetime
+{
+    private readonly PostgresFixture _fixture = new();
+    private ScaleUnit _other = null!;
+    private Home _homeThere = null!;
+    private Tickets _tickets = null!;
+    private Delivery _a = null!;
+    private Delivery _b = null!;
+    private SubjectRef _ada;
+    private SubjectRef _bo;
+    private PlayedThread _thread = null!;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private Home Home => _fixture.Home;
+
+    public async ValueTask InitializeAsync()
+    {
+        await _fixture.Open(ProductModules.Catalogue());
+        _other = await _fixture.OpenAnother(ProductModules.Catalogue());
+        _homeThere = (await _other.Own.Administration!.Find(Home.ResourceId, Cancel))!;
+        (_ada, _bo) = (await PlayedThread.Person(Home), await PlayedThread.Person(Home));
+        _thread = await PlayedThread.Start(Home, _fixture.Clock, _ada, _bo);
+        _fixture.Clock.Turn(TimeSpan.FromMinutes(1));
+        _tickets = new Tickets(_fixture.Clock);
+        (_a, _b) = (Node(_fixture.Unit), Node(_other));
+        await _a.Start(Cancel);
+        await _b.Start(Cancel);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _a.DisposeAsync();
+        await _b.DisposeAsync();
+        _tickets.Dispose();
+        await _other.DisposeAsync();
+        await _fixture.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Who_could_not_answer_before_their_node_stopped_is_told_it_by_the_next_and_nobody_else_is()
+    {
+        var (ada, bo) = await BothAreTold("one", onlyAdaAnswers: true);
+        await AsTimeGoesBy(_a.Stop());
+        Assert.NotNull(ada.Ended);
+        Assert.NotNull(bo.Ended);
+
+        // While it serves what is under way, it still has its seconds.
+        _a.Tick();
+        _a.Tick();
+        await StoreFixture.Until(() => _b.Heard(_a.Node) is not null);
+        await BothComeAndAreTold(_a.Node, ["two"], ["one", "two"]);
+    }
+
+    [Fact]
+    public async Task Who_could_not_answer_before_their_node_died_is_told_it_by_the_next_and_nobody_else_is()
+    {
+        await BothAreTold("one", onlyAdaAnswers: true);
+        await StoreFixture.Until(() =>
+        {
+            _a.Tick();
+            return _b.Heard(_a.Node) is not null;
+        });
+        var died = _a;
+        await died.DisposeAsync();
+        _a = Node(_fixture.Unit);
+        await BothComeAndAreTold(died.Node, ["two"], ["one", "two"]);
+    }
+
+    [Fact]
+    public async Task What_a_node_says_of_its_endpoints_fits_into_a_signal_however_many_are_behind()
+    {
+        var furthest = new FeedPosition(long.MaxValue, long.MaxValue);
+        var endpoints = new List<Endpoint>();
+        for (var number = 0; number < 2 * NodeProgress.NamedMax; number++)
+        {
+            var endpoint = await Behind(new SubjectRef(long.MaxValue - number), new string('e', RealtimeLimits.EndpointCharacters - 3) + number, long.MaxValue - 1_000 + number);
+            endpoints.Add(endpoint);
+        }
+
+        var said = NodeProgress.Say(Guid.NewGuid(), furthest, endpoints, isLast: false);
+        Assert.InRange(JsonSerializer.SerializeToUtf8Bytes(said, RealtimeJson.Default.DeliveredSignal).Length, 1, Ephemeral.ContentMax);
+        var heard = new NodeProgress(said, 0);
+        Assert.All(endpoints, endpoint => Assert.True(heard.Of(endpoint.Person, endpoint.Id).Number <= endpoint.AnsweredUpTo));
+        Assert.All(endpoints.Take(NodeProgress.NamedMax), endpoint => Assert.Equal(endpoint.AnsweredUpTo, heard.Of(endpoint.Person, endpoint.Id).Number));
+        Assert.Equal(endpoints[NodeProgress.NamedMax].AnsweredUpTo, heard.Of(_ada, "another").Number);
+    }
+
+    private async Task<Endpoint> Behind(SubjectRef person, string id, long answeredUpTo)
+    {
+        var endpoint = (await PlayedConnection.Enter(_a, Home, person, id, _fixture.Clock)).Endpoint;
+        endpoint.CatchUpFrom(answeredUpTo);
+        return endpoint;
+    }
+
+    /// <summary>Both are connected to the first node and are told a message.</summary>
+    private async Task<(PlayedConnection Ada, PlayedConnection Bo)> BothAreTold(string text, bool onlyAdaAnswers)
+    {
+        var (ada, bo) = (await Enter(_a, Home, _ada), await Enter(_a, Home, _bo));
+        await _thread.Say(text);
+        await Told(ada, text, answers: true);
+        await Told(bo, text, answers: !onlyAdaAnswers);
+        return (ada, bo);
+    }
+
+    /// <summary>Both come to the second node.</summary>
+    private async Task BothComeAndAreTold(Guid from, string[] ada, string[] bo)
+    {
+        var (comes, follows) = (Enter(_b, _homeThere, _ada, from), Enter(_b, _homeThere, _bo, from));
+        await AsTimeGoesBy(Task.WhenAll(comes, follows));
+        var (adaThere, boThere) = (await comes, await follows);
+        await _thread.Say(ada[^1]);
+        Assert.Equal(ada, await Told(adaThere, ada[^1], answers: true));
+        Assert.Equal(bo, await Told(boThere, bo[^1], answers: true));
+    }
+
+    private async Task AsTimeGoesBy(Task task)
+    {
+        while (!task.IsCompleted)
+        {
+            _fixture.Clock.Turn(TimeSpan.FromMilliseconds(50));
+            await Task.Delay(TimeSpan.FromMilliseconds(1), Cancel);
+        }
+
+        await task;
+    }
+
+    /// <summary>Takes what a connection is told, up to a text.</summary>
+    private static async Task<List<string>> Told(PlayedConnection connection, string last, bool answers)
+    {
+        var told = new List<string>();
+        while (!told.Contains(last))
+        {
+            foreach (var packet in connection.Take().Select(packet => Event().Match(packet)).Where(match => match.Success))
+            {
+                told.Add(packet.Groups["text"].Value);
+                if (answers)
+                {
+                    connection.Hear($$"""3:::{"id":{{packet.Groups["number"].Value}},"status":200}""");
+                }
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(5), Cancel);
+        }
+
+        return told;
+    }
+
+    private Delivery Node(ScaleUnit unit) =>
+        new(unit.Own, Guid.NewGuid(), new ChatHappenings(new ChatStore()), null!, null!, _tickets, _fixture.Clock, NullLogger.Instance);
+
+    private Task<PlayedConnection> Enter(Delivery node, Home home, SubjectRef person, Guid? from = null) => PlayedConnection.Enter(node, home, person, "endpoint", _fixture.Clock, from);
+
+    [GeneratedRegex("^3:::\\{\"id\":(?<number>\\d+),.*\"(?<text>one|two)\\\\\"")]
+    private static partial Regex Event();
+}
