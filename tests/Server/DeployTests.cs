@@ -70,13 +70,19 @@ public sealed class DeployTests(ProductionServer server) : IClassFixture<Product
     }
 
     /// <summary>The real HAProxy, which ends when the pipe to its guard does.</summary>
-    internal sealed class Haproxy(Process guard) : IAsyncDisposable
+    internal sealed class Haproxy : IAsyncDisposable
     {
         private const string Guard = """
             "$@" </dev/null & proxy=$!
             read -r _
             kill -KILL "$proxy"
             """;
+
+        private readonly Process _guard;
+        private readonly List<string> _said = [];
+        private readonly Task _hearing;
+
+        private Haproxy(Process guard) => (_guard, _hearing) = (guard, Hear(guard.StandardError));
 
         public static async Task<Haproxy> Start(string configuration, Dictionary<string, string> variables)
         {
@@ -102,27 +108,59 @@ public sealed class DeployTests(ProductionServer server) : IClassFixture<Product
             }
         }
 
-        /// <summary>Waits until it says something.</summary>
-        public async Task Says(string text)
+        /// <summary>How many lines it has said.</summary>
+        public int Said
         {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-            limit.CancelAfter(TimeSpan.FromSeconds(30));
-            while (await guard.StandardError.ReadLineAsync(limit.Token) is { } line)
+            get
             {
-                if (line.Contains(text, StringComparison.Ordinal))
+                lock (_said)
+                {
+                    return _said.Count;
+                }
+            }
+        }
+
+        /// <summary>Waits until it says something.</summary>
+        /// <param name="text">That.</param>
+        /// <param name="after">The lines that it had said before, among which it is not looked for.</param>
+        public async Task Says(string text, int after = 0)
+        {
+            var limit = Stopwatch.StartNew();
+            while (true)
+            {
+                List<string> lines;
+                lock (_said)
+                {
+                    lines = _said[after..];
+                }
+
+                if (lines.Any(line => line.Contains(text, StringComparison.Ordinal)))
                 {
                     return;
                 }
-            }
 
-            Assert.Fail($"It ended without saying '{text}'.");
+                Assert.True(limit.Elapsed < TimeSpan.FromSeconds(30), $"It did not say '{text}' but:\n{string.Join('\n', lines)}");
+                await Task.Delay(TimeSpan.FromMilliseconds(20), Cancel);
+            }
+        }
+
+        private async Task Hear(StreamReader errors)
+        {
+            while (await errors.ReadLineAsync(CancellationToken.None) is { } line)
+            {
+                lock (_said)
+                {
+                    _said.Add(line);
+                }
+            }
         }
 
         public async ValueTask DisposeAsync()
         {
-            guard.StandardInput.Close();
-            await guard.WaitForExitAsync(CancellationToken.None);
-            guard.Dispose();
+            _guard.StandardInput.Close();
+            await _guard.WaitForExitAsync(CancellationToken.None);
+            await _hearing;
+            _guard.Dispose();
         }
     }
 }

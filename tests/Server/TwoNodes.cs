@@ -110,37 +110,42 @@ public class TwoNodes : IAsyncLifetime
     /// <summary>Kills a node without a warning, and waits until the front sends everything to the other.</summary>
     internal async Task Kill(string node)
     {
+        var before = _front!.Said;
         await _nodes[node].DisposeAsync();
-        await _front!.Says($"Server nodes/{node} is DOWN");
+        await _front.Says($"Server nodes/{node} is DOWN", before);
     }
 
     /// <summary>Asks a node to stop while clients are served, and waits until the front sends everything to the other.</summary>
     internal async Task Stop(string node)
     {
+        var before = _front!.Said;
         await _nodes[node].Stop();
-        await _front!.Says($"Server nodes/{node} is DOWN");
+        await _front.Says($"Server nodes/{node} is DOWN", before);
     }
 
     /// <summary>Starts a node again, and waits until the front sends to it.</summary>
     internal async Task StartAgain(string node)
     {
+        var before = _front!.Said;
         await Start(node);
-        await _front!.Says($"Server nodes/{node} is UP");
+        await _front.Says($"Server nodes/{node} is UP", before);
     }
 
     /// <summary>Cuts node b off from its databases, and waits until the front sends everything to the other.</summary>
     internal async Task CutOffB()
     {
+        var before = _front!.Said;
         _lineOfB!.IsDown = true;
         _lineOfB.CutAll();
-        await _front!.Says("Server nodes/b is DOWN");
+        await _front.Says("Server nodes/b is DOWN", before);
     }
 
     /// <summary>Gives node b its line back, and waits until the front sends to it.</summary>
     internal async Task ConnectB()
     {
+        var before = _front!.Said;
         _lineOfB!.IsDown = false;
-        await _front!.Says("Server nodes/b is UP");
+        await _front.Says("Server nodes/b is UP", before);
     }
 
     /// <summary>Plays a script on the unmodified clients, through the front.</summary>
