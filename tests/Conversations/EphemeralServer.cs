@@ -20,8 +20,8 @@ internal sealed class EphemeralServer : IAsyncDisposable
     private readonly JsonElement _ready;
     private readonly Wire _administration;
 
-    private EphemeralServer(Process process, Task drained, CapturedOutput errors, string line, TimeSpan took)
-        : this(line) => (_process, _drained, _errors, StartTook) = (process, drained, errors, took);
+    private EphemeralServer(Process process, Task drained, CapturedOutput errors, string line)
+        : this(line) => (_process, _drained, _errors) = (process, drained, errors);
 
     private EphemeralServer(ServerProcess development, string line)
         : this(line) => _development = development;
@@ -42,9 +42,6 @@ internal sealed class EphemeralServer : IAsyncDisposable
 
     public string Geography { get; }
 
-    /// <summary>What the start took, of the machine or of the program alone when others were busy.</summary>
-    public TimeSpan StartTook { get; }
-
     public string Directory => _ready.GetProperty("directory").GetString()!;
 
     public string CertificateAuthority => _ready.GetProperty("certificateAuthority").GetString()!;
@@ -55,7 +52,6 @@ internal sealed class EphemeralServer : IAsyncDisposable
 
     public static async Task<EphemeralServer> Start(params string[] more)
     {
-        var watch = Stopwatch.StartNew();
         var process = Process.Start(new ProcessStartInfo("dotnet", [Repository.Program, "serve", "--ephemeral", .. more]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var errors = new CapturedOutput();
         var drained = errors.Drain(process.StandardError.BaseStream);
@@ -67,9 +63,7 @@ internal sealed class EphemeralServer : IAsyncDisposable
             throw new InvalidOperationException($"The server ended before it was ready: {errors.Text}");
         }
 
-        // With others on the machine, what the program itself needs says more than the clock on the wall.
-        var (elapsed, needed) = (watch.Elapsed, process.TotalProcessorTime);
-        return new EphemeralServer(process, drained, errors, line, needed < elapsed ? needed : elapsed);
+        return new EphemeralServer(process, drained, errors, line);
     }
 
     /// <summary>In the run of the tests on PostgreSQL a server of development mode on that, which can be asked for the same; else one as <see cref="Start"/> starts it.</summary>

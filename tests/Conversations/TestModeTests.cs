@@ -85,21 +85,6 @@ public sealed class TestModeTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_is_ready_in_under_two_seconds()
-    {
-        // The best of three: what is asked is what the program needs, not what else the machine does.
-        var took = new List<TimeSpan> { _server.StartTook };
-        for (var i = 0; i < 2 && took.Min() >= TimeSpan.FromSeconds(2); i++)
-        {
-            await using var another = await EphemeralServer.Start();
-            took.Add(another.StartTook);
-        }
-
-        Hardness.Remark.Say($"an ephemeral server was ready after {took.Min().TotalMilliseconds:0} ms");
-        Assert.True(took.Min() < TimeSpan.FromSeconds(2), $"It took {string.Join(", ", took)}.");
-    }
-
-    [Fact]
     public async Task A_token_expires_when_the_clock_is_turned_past_its_end_and_the_access_key_stays_good()
     {
         var user = await _wire.NewUser();
@@ -134,16 +119,21 @@ public sealed class TestModeTests : IAsyncLifetime
         (await _wire.AsUser(again, HttpMethod.Get, Wire.Chat(thread))).IsError(404);
     }
 
-    [Theory]
-    [InlineData("""{"forwardSeconds":-1}""")]
-    [InlineData("""{"forwardSeconds":0}""")]
-    [InlineData("""{"forwardSeconds":1e18}""")]
-    [InlineData("""{"forwardSeconds":"1"}""")]
-    [InlineData("{}")]
-    public async Task A_clock_is_not_turned_back_nor_beyond_its_bound(string body)
+    [Fact]
+    public async Task A_clock_is_not_turned_back_nor_beyond_its_bound()
     {
-        await _server.Ask(HttpMethod.Post, "/test/clock:turn", JsonSerializer.SerializeToUtf8Bytes(JsonElement.Parse(body)), 400);
-        Assert.Equal(0, (await _server.Ask(HttpMethod.Get, "/test/clock")).GetProperty("aheadSeconds").GetDouble());
+        foreach (var body in (string[])
+        [
+            """{"forwardSeconds":-1}""",
+            """{"forwardSeconds":0}""",
+            """{"forwardSeconds":1e18}""",
+            """{"forwardSeconds":"1"}""",
+            "{}",
+        ])
+        {
+            await _server.Ask(HttpMethod.Post, "/test/clock:turn", JsonSerializer.SerializeToUtf8Bytes(JsonElement.Parse(body)), 400);
+            Assert.Equal(0, (await _server.Ask(HttpMethod.Get, "/test/clock")).GetProperty("aheadSeconds").GetDouble());
+        }
     }
 
     [Fact]
@@ -195,20 +185,25 @@ public sealed class TestModeTests : IAsyncLifetime
         (await List(ada)).Is(200);
     }
 
-    [Theory]
-    [InlineData("""{"operation":"ChatThread_SendMessage","kind":"tooMany"}""")]
-    [InlineData("""{"operation":"*","kind":"explode"}""")]
-    [InlineData("""{"operation":"*","kind":1}""")]
-    [InlineData("""{"operation":"*"}""")]
-    [InlineData("""{"kind":"tooMany"}""")]
-    [InlineData("""{"operation":"*","kind":"latency","latencyMs":60001}""")]
-    [InlineData("""{"operation":"*","kind":"tooMany","retryAfterSeconds":-1}""")]
-    [InlineData("""{"operation":"*","kind":"tooMany","times":0}""")]
-    [InlineData("""{"operation":"*","kind":"tooMany","percentOfRequests":101}""")]
-    public async Task A_fault_that_cannot_be_is_refused_and_nothing_goes_wrong(string body)
+    [Fact]
+    public async Task A_fault_that_cannot_be_is_refused_and_nothing_goes_wrong()
     {
-        await _server.Ask(HttpMethod.Post, "/test/faults", JsonSerializer.SerializeToUtf8Bytes(JsonElement.Parse(body)), 400);
-        await _wire.NewUser();
+        foreach (var body in (string[])
+        [
+            """{"operation":"ChatThread_SendMessage","kind":"tooMany"}""",
+            """{"operation":"*","kind":"explode"}""",
+            """{"operation":"*","kind":1}""",
+            """{"operation":"*"}""",
+            """{"kind":"tooMany"}""",
+            """{"operation":"*","kind":"latency","latencyMs":60001}""",
+            """{"operation":"*","kind":"tooMany","retryAfterSeconds":-1}""",
+            """{"operation":"*","kind":"tooMany","times":0}""",
+            """{"operation":"*","kind":"tooMany","percentOfRequests":101}""",
+        ])
+        {
+            await _server.Ask(HttpMethod.Post, "/test/faults", JsonSerializer.SerializeToUtf8Bytes(JsonElement.Parse(body)), 400);
+            await _wire.NewUser();
+        }
     }
 
     [Fact]

@@ -28,6 +28,10 @@ public sealed class BadInputTests
 
     [Fact]
     [Trait("length", "full")]
+    public Task No_request_of_thirty_thousand_makes_the_server_fail_or_writes_when_it_is_refused() => Walk(requests: 30_000, protocol: HttpVersion.Version11);
+
+    [Fact]
+    [Trait("length", "long")]
     public Task No_request_of_a_hundred_thousand_makes_the_server_fail_or_writes_when_it_is_refused() => Walk(requests: 100_000, protocol: HttpVersion.Version11);
 
     [Fact]

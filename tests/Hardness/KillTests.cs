@@ -21,7 +21,7 @@ public sealed class KillTests
     public Task What_was_acknowledged_is_there_after_the_server_was_killed() => Kill(rounds: 5);
 
     [Fact]
-    [Trait("length", "full")]
+    [Trait("length", "long")]
     public Task What_was_acknowledged_is_there_after_thirty_kills_on_one_directory() => Kill(rounds: 30);
 
     private static async Task Kill(int rounds)

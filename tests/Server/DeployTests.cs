@@ -139,7 +139,7 @@ public sealed class DeployTests(ProductionServer server) : IClassFixture<Product
                     return;
                 }
 
-                Assert.True(limit.Elapsed < TimeSpan.FromSeconds(30), $"It did not say '{text}' but:\n{string.Join('\n', lines)}");
+                Assert.True(limit.Elapsed < TimeSpan.FromSeconds(60), $"It did not say '{text}' but:\n{string.Join('\n', lines)}");
                 await Task.Delay(TimeSpan.FromMilliseconds(20), Cancel);
             }
         }

@@ -84,14 +84,12 @@ internal sealed class ProgramRun : IAsyncDisposable
 
     public void Signal(int signal) => Assert.Equal(0, Kill(_process.Id, signal));
 
-    /// <summary>Asks a server to stop, and insists on a good end within 5 s.</summary>
+    /// <summary>Asks a server to stop, and insists on a good end.</summary>
     public async Task Stop()
     {
-        var watch = Stopwatch.StartNew();
         Signal(Terminate);
         var (code, _, errors) = await End();
         Assert.True(code == 0, $"The server ended with {code}: {errors}");
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"The server took {watch.Elapsed} to stop.");
     }
 
     public async ValueTask DisposeAsync()

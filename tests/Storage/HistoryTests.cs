@@ -5,23 +5,23 @@ using Domicile.Storage;
 
 namespace Domicile.Tests.Storage;
 
-public sealed class SqliteHistoryTests() : HistoryTests(() => new SqliteFixture());
+public sealed class SqliteHistoryTests() : HistoryTests(() => new SqliteFixture(), histories: 14);
 
 [Trait("needs", "postgres")]
-public sealed class PostgresHistoryTests() : HistoryTests(() => new PostgresFixture());
+public sealed class PostgresHistoryTests() : HistoryTests(() => new PostgresFixture(), histories: 6);
 
 /// <summary>Every batch and every look goes to either of two nodes, whichever chance says.</summary>
 [Trait("needs", "postgres")]
-public sealed class TwoNodesHistoryTests() : HistoryTests(() => new TwoNodesFixture());
+public sealed class TwoNodesHistoryTests() : HistoryTests(() => new TwoNodesFixture(), histories: 6);
 
 /// <summary>
 /// Random histories against a model in memory: several tasks write at once while records expire, people are erased, epochs turn and the store is closed and opened
 /// again. What was acknowledged, put in the order of the feed, must be a possible history, and at its end the store must hold what the model holds.
 /// </summary>
-public abstract class HistoryTests(Func<StoreFixture> fixture)
+public abstract class HistoryTests(Func<StoreFixture> fixture, int histories)
 {
     [Fact]
-    public Task Any_short_history_ends_as_the_model_says() => Run(histories: 14, rounds: 3, batches: 25);
+    public Task Any_short_history_ends_as_the_model_says() => Run(histories, rounds: 3, batches: 25);
 
     [Fact]
     [Trait("length", "long")]

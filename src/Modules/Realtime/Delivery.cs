@@ -64,15 +64,6 @@ internal sealed partial class Delivery : IAsyncDisposable
     /// <summary>Who has left and was not told of yet.</summary>
     internal Departures Departures { get; }
 
-    /// <summary>For tests: how far a node is, as far as was heard.</summary>
-    internal NodeProgress? Heard(Guid node)
-    {
-        lock (_gate)
-        {
-            return _others.GetValueOrDefault(node);
-        }
-    }
-
     /// <summary>This start of the node.</summary>
     public Guid Node { get; }
 
@@ -80,6 +71,9 @@ internal sealed partial class Delivery : IAsyncDisposable
     public Home Own => _own;
 
     private Feed Feed => _own.Store.Feed;
+
+    /// <summary>Every endpoint; under the lock.</summary>
+    private IEnumerable<Endpoint> Endpoints => _residents.Values.SelectMany(residents => residents.Everyone);
 
     /// <summary>Looks where the feed is, for those who were connected to whoever ran before; and begins to hear the other nodes.</summary>
     public async Task Start(CancellationToken cancel)
@@ -298,6 +292,15 @@ internal sealed partial class Delivery : IAsyncDisposable
 
         // Its last word may have come while it was asked.
         return (Heard(node) ?? heard).Of(person, ticket.Endpoint);
+    }
+
+    /// <summary>How far another node is, as it said last; null when it was not heard.</summary>
+    internal NodeProgress? Heard(Guid node)
+    {
+        lock (_gate)
+        {
+            return _others.GetValueOrDefault(node);
+        }
     }
 
     private async Task<FeedPosition?> Claim(Home home, SubjectRef person, string endpoint, CancellationToken cancel)
@@ -697,9 +700,6 @@ internal sealed partial class Delivery : IAsyncDisposable
             return !_isFollowing;
         }
     }
-
-    /// <summary>Every endpoint; under the lock.</summary>
-    private IEnumerable<Endpoint> Endpoints => _residents.Values.SelectMany(residents => residents.Everyone);
 
     private List<Endpoint> Everyone()
     {
