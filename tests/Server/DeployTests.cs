@@ -79,10 +79,10 @@ public sealed class DeployTests(ProductionServer server) : IClassFixture<Product
             """;
 
         private readonly Process _guard;
-        private readonly List<string> _said = [];
+        private readonly CapturedOutput _said = new();
         private readonly Task _hearing;
 
-        private Haproxy(Process guard) => (_guard, _hearing) = (guard, Hear(guard.StandardError));
+        private Haproxy(Process guard) => (_guard, _hearing) = (guard, _said.Drain(guard.StandardError.BaseStream));
 
         public static async Task<Haproxy> Start(string configuration, Dictionary<string, string> variables)
         {
@@ -108,52 +108,14 @@ public sealed class DeployTests(ProductionServer server) : IClassFixture<Product
             }
         }
 
-        /// <summary>How many lines it has said.</summary>
-        public int Said
-        {
-            get
-            {
-                lock (_said)
-                {
-                    return _said.Count;
-                }
-            }
-        }
+        /// <summary>How much it has said.</summary>
+        public int Said => _said.Text.Length;
 
         /// <summary>Waits until it says something.</summary>
         /// <param name="text">That.</param>
-        /// <param name="after">The lines that it had said before, among which it is not looked for.</param>
-        public async Task Says(string text, int after = 0)
-        {
-            var limit = Stopwatch.StartNew();
-            while (true)
-            {
-                List<string> lines;
-                lock (_said)
-                {
-                    lines = _said[after..];
-                }
-
-                if (lines.Any(line => line.Contains(text, StringComparison.Ordinal)))
-                {
-                    return;
-                }
-
-                Assert.True(limit.Elapsed < TimeSpan.FromSeconds(60), $"It did not say '{text}' but:\n{string.Join('\n', lines)}");
-                await Task.Delay(TimeSpan.FromMilliseconds(20), Cancel);
-            }
-        }
-
-        private async Task Hear(StreamReader errors)
-        {
-            while (await errors.ReadLineAsync(CancellationToken.None) is { } line)
-            {
-                lock (_said)
-                {
-                    _said.Add(line);
-                }
-            }
-        }
+        /// <param name="after">How much it had said before: there it is not looked for.</param>
+        public Task Says(string text, int after = 0) => Eventually.Holds(
+            () => Task.FromResult(_said.Text.IndexOf(text, after, StringComparison.Ordinal) >= 0), TimeSpan.FromSeconds(60), () => $"HAProxy says '{text}'. It said:\n{_said.Text[after..]}");
 
         public async ValueTask DisposeAsync()
         {

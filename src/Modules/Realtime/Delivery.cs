@@ -218,14 +218,12 @@ internal sealed partial class Delivery : IAsyncDisposable
         }
 
         DeliveredSignal? last = null;
-        FeedPosition answered = default;
         lock (_gate)
         {
             _isStopped = true;
             if (_isFollowing)
             {
                 last = NodeProgress.Say(Node, _delivered, Endpoints, isLast: true);
-                answered = _delivered with { Number = Endpoints.Select(endpoint => endpoint.AnsweredUpTo ?? _delivered.Number).Append(_delivered.Number).Min() };
             }
         }
 
@@ -234,7 +232,7 @@ internal sealed partial class Delivery : IAsyncDisposable
             Publish(RealtimeSignals.Delivered, last, RealtimeJson.Default.DeliveredSignal);
             try
             {
-                await Feed.Remember(Reader, answered, CancellationToken.None);
+                await Feed.Remember(Reader, new NodeProgress(last, 0).Least, CancellationToken.None);
             }
             catch (StoreUnavailableException)
             {

@@ -34,6 +34,9 @@ internal sealed class NodeProgress
     /// <summary>When it was heard, a timestamp of the clock.</summary>
     public long HeardAt { get; }
 
+    /// <summary>Up to where all endpoints have answered everything.</summary>
+    public FeedPosition Least => _position with { Number = _behind.Values.Append(_position.Number).Min() };
+
     /// <summary>Whether the node stopped with it.</summary>
     public bool IsLast { get; }
 

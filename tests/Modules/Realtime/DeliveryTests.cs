@@ -4,7 +4,6 @@ using Domicile.Residency;
 using Domicile.Server;
 using Domicile.Storage;
 using Domicile.Tests.Storage;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Domicile.Tests.Modules.Realtime;
 
@@ -30,7 +29,7 @@ public sealed class DeliveryTests : IAsyncLifetime
         _thread = await PlayedThread.Start(Home, _fixture.Clock, _ada, _bo);
         _fixture.Clock.Turn(TimeSpan.FromMinutes(1));
         _tickets = new Tickets(_fixture.Clock);
-        _delivery = new Delivery(_fixture.Unit.Own, Guid.NewGuid(), new ChatHappenings(new ChatStore()), null!, null!, _tickets, _fixture.Clock, NullLogger.Instance);
+        _delivery = PlayedNodes.Node(_fixture.Unit, _tickets, _fixture.Clock);
         await _delivery.Start(Cancel);
     }
 

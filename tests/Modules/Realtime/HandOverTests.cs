@@ -1,12 +1,9 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Domicile.Modules.Chat;
 using Domicile.Modules.Realtime;
 using Domicile.Residency;
-using Domicile.Server;
 using Domicile.Storage;
 using Domicile.Tests.Storage;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Domicile.Tests.Modules.Realtime;
 
@@ -14,56 +11,37 @@ namespace Domicile.Tests.Modules.Realtime;
 [Trait("needs", "postgres")]
 public sealed partial class HandOverTests : IAsyncLifetime
 {
-    private readonly PostgresFixture _fixture = new();
-    private ScaleUnit _other = null!;
-    private Home _homeThere = null!;
-    private Tickets _tickets = null!;
-    private Delivery _a = null!;
-    private Delivery _b = null!;
+    private readonly PlayedNodes _nodes = new();
     private SubjectRef _ada;
     private SubjectRef _bo;
     private PlayedThread _thread = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private Home Home => _fixture.Home;
-
     public async ValueTask InitializeAsync()
     {
-        await _fixture.Open(ProductModules.Catalogue());
-        _other = await _fixture.OpenAnother(ProductModules.Catalogue());
-        _homeThere = (await _other.Own.Administration!.Find(Home.ResourceId, Cancel))!;
-        (_ada, _bo) = (await PlayedThread.Person(Home), await PlayedThread.Person(Home));
-        _thread = await PlayedThread.Start(Home, _fixture.Clock, _ada, _bo);
-        _fixture.Clock.Turn(TimeSpan.FromMinutes(1));
-        _tickets = new Tickets(_fixture.Clock);
-        (_a, _b) = (Node(_fixture.Unit), Node(_other));
-        await _a.Start(Cancel);
-        await _b.Start(Cancel);
+        await _nodes.Open();
+        (_ada, _bo) = (await PlayedThread.Person(_nodes.Home), await PlayedThread.Person(_nodes.Home));
+        _thread = await PlayedThread.Start(_nodes.Home, _nodes.Clock, _ada, _bo);
+        _nodes.Clock.Turn(TimeSpan.FromMinutes(1));
+        await _nodes.Start();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _a.DisposeAsync();
-        await _b.DisposeAsync();
-        _tickets.Dispose();
-        await _other.DisposeAsync();
-        await _fixture.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _nodes.DisposeAsync();
 
     [Fact]
     public async Task Who_could_not_answer_before_their_node_stopped_is_told_it_by_the_next_and_nobody_else_is()
     {
         var (ada, bo) = await BothAreToldAndAdaAnswers("one");
-        await AsTimeGoesBy(_a.Stop());
+        await AsTimeGoesBy(_nodes.A.Stop());
         Assert.NotNull(ada.Ended);
         Assert.NotNull(bo.Ended);
 
         // Its time goes on while it serves what is under way.
-        _a.Tick();
-        _a.Tick();
-        await StoreFixture.Until(() => _b.Heard(_a.Node) is not null);
-        await BothComeAndAreTold(_a.Node, ["two"], ["one", "two"]);
+        _nodes.A.Tick();
+        _nodes.A.Tick();
+        await StoreFixture.Until(() => _nodes.B.Heard(_nodes.A.Node) is not null);
+        await BothComeAndAreTold(_nodes.A.Node, ["two"], ["one", "two"]);
     }
 
     [Fact]
@@ -72,12 +50,10 @@ public sealed partial class HandOverTests : IAsyncLifetime
         await BothAreToldAndAdaAnswers("one");
         await StoreFixture.Until(() =>
         {
-            _a.Tick();
-            return _b.Heard(_a.Node) is not null;
+            _nodes.A.Tick();
+            return _nodes.B.Heard(_nodes.A.Node) is not null;
         });
-        var died = _a;
-        await died.DisposeAsync();
-        _a = Node(_fixture.Unit);
+        var died = await _nodes.KillA();
         await BothComeAndAreTold(died.Node, ["two"], ["one", "two"]);
     }
 
@@ -101,7 +77,7 @@ public sealed partial class HandOverTests : IAsyncLifetime
 
     private async Task<Endpoint> Behind(SubjectRef person, string id, long answeredUpTo)
     {
-        var endpoint = (await PlayedConnection.Enter(_a, Home, person, id, _fixture.Clock)).Endpoint;
+        var endpoint = (await PlayedConnection.Enter(_nodes.A, _nodes.Home, person, id, _nodes.Clock)).Endpoint;
         endpoint.CatchUpFrom(answeredUpTo);
         return endpoint;
     }
@@ -109,7 +85,7 @@ public sealed partial class HandOverTests : IAsyncLifetime
     /// <summary>Both are connected to the first node and are told a message, and one of them has answered it.</summary>
     private async Task<(PlayedConnection Ada, PlayedConnection Bo)> BothAreToldAndAdaAnswers(string text)
     {
-        var (ada, bo) = (await Enter(_a, Home, _ada), await Enter(_a, Home, _bo));
+        var (ada, bo) = (await Enter(_nodes.A, _nodes.Home, _ada), await Enter(_nodes.A, _nodes.Home, _bo));
         await _thread.Say(text);
         await Told(ada, text, answers: true);
         await Told(bo, text, answers: false);
@@ -119,7 +95,7 @@ public sealed partial class HandOverTests : IAsyncLifetime
     /// <summary>Both come to the second node.</summary>
     private async Task BothComeAndAreTold(Guid from, string[] ada, string[] bo)
     {
-        var (comes, follows) = (Enter(_b, _homeThere, _ada, from), Enter(_b, _homeThere, _bo, from));
+        var (comes, follows) = (Enter(_nodes.B, _nodes.HomeThere, _ada, from), Enter(_nodes.B, _nodes.HomeThere, _bo, from));
         await AsTimeGoesBy(Task.WhenAll(comes, follows));
         var (adaThere, boThere) = (await comes, await follows);
         await _thread.Say(ada[^1]);
@@ -131,7 +107,7 @@ public sealed partial class HandOverTests : IAsyncLifetime
     {
         while (!task.IsCompleted)
         {
-            _fixture.Clock.Turn(TimeSpan.FromMilliseconds(10));
+            _nodes.Clock.Turn(TimeSpan.FromMilliseconds(10));
             await Task.Delay(TimeSpan.FromMilliseconds(5), Cancel);
         }
 
@@ -159,10 +135,7 @@ public sealed partial class HandOverTests : IAsyncLifetime
         return told;
     }
 
-    private Delivery Node(ScaleUnit unit) =>
-        new(unit.Own, Guid.NewGuid(), new ChatHappenings(new ChatStore()), null!, null!, _tickets, _fixture.Clock, NullLogger.Instance);
-
-    private Task<PlayedConnection> Enter(Delivery node, Home home, SubjectRef person, Guid? from = null) => PlayedConnection.Enter(node, home, person, "endpoint", _fixture.Clock, from);
+    private Task<PlayedConnection> Enter(Delivery node, Home home, SubjectRef person, Guid? from = null) => PlayedConnection.Enter(node, home, person, "endpoint", _nodes.Clock, from);
 
     [GeneratedRegex("^3:::\\{\"id\":(?<number>\\d+),.*\"(?<text>one|two)\\\\\"")]
     private static partial Regex Event();
