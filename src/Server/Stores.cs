@@ -89,7 +89,7 @@ public static class Stores
                 throw new StartupException("The keys need a target of their own, outside that of the records: their backups live shorter.");
             }
 
-            return Task.FromResult(StoreBackup.Take(OnSqlite(selection, mustExist: true), to, keysTo, ProductModules.Catalogue(), clock.GetUtcNow(), cancel));
+            return Task.FromResult(StoreBackup.Take(OnSqlite(selection, mustExist: true), to, keysTo, ProductModules.Catalogue(), clock, cancel));
         });
 
     /// <summary>Puts databases on SQLite back.</summary>

@@ -34,6 +34,7 @@ public sealed class ScaleUnitAdministration
         .. SqliteKeyStore.Describe().Select(table => ($"keys.db: {table.Table}", table.Purpose)),
         .. PostgresKeyStore.Describe().ExceptBy(SqliteKeyStore.Describe().Select(table => table.Table), table => table.Table).Select(table => ($"PostgreSQL, keys: {table.Table}", table.Purpose)),
         ("blobs/", "sealed files, each of a record that names it, under random names in 256 folders; removed with the record"),
+        ("blobs.lock", "an empty file, locked while a backup copies sealed files: for so long, an hour at most, none is removed"),
         ("root.key", "the geography's root keys, one for each epoch; with it and keys.db everything sealed can be opened, so it is in no backup of the data"),
         ("erasure.ledger", "names of the keys that were destroyed, and when: handles and numbers; kept, so that a restored backup brings nobody back"),
     ];

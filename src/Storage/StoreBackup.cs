@@ -18,27 +18,25 @@ public static class StoreBackup
     private const string Incoming = ".incoming";
     private const string Replaced = ".replaced";
 
-    /// <summary>How often a database is copied anew when files that it names were removed while they were to be copied.</summary>
-    private const int AttemptsMax = 3;
-
     /// <summary>Takes a backup: each database as it is at one moment, without free pages, checked and described by a manifest.</summary>
     /// <param name="units">The scale units.</param>
     /// <param name="to">The directory below which the records' backup gets a directory named after the time.</param>
     /// <param name="keysTo">The same for the keys; null for none.</param>
     /// <param name="catalogue">The kinds that this program keeps: it tells which records own files.</param>
-    /// <param name="now">The time.</param>
+    /// <param name="clock">The time, by the clock that the server goes by.</param>
     /// <param name="cancel">Gives up; what is unfinished is removed.</param>
     /// <returns>The directories that were made, with their manifests.</returns>
     /// <exception cref="InvalidDataException">A database is damaged.</exception>
     /// <exception cref="IOException">A target cannot be written, or has a backup of this second already.</exception>
     public static IReadOnlyList<(string Directory, BackupManifest Manifest)> Take(
-        IReadOnlyList<ScaleUnitOptions> units, string to, string? keysTo, Catalogue catalogue, DateTimeOffset now, CancellationToken cancel)
+        IReadOnlyList<ScaleUnitOptions> units, string to, string? keysTo, Catalogue catalogue, TimeProvider clock, CancellationToken cancel)
     {
         // Records first: a key is made before the record that needs it, so the keys that follow have all that the records need.
-        var taken = new List<(string, BackupManifest)> { TakeAll(units, "data", to, catalogue, now, cancel) };
+        var now = clock.GetUtcNow();
+        var taken = new List<(string, BackupManifest)> { TakeAll(units, "data", to, now, (unit, source, copy) => CopyWithBlobs(unit, source, copy, catalogue, clock, cancel), cancel) };
         if (keysTo is not null)
         {
-            taken.Add(TakeAll(units, "keys", keysTo, catalogue, now, cancel));
+            taken.Add(TakeAll(units, "keys", keysTo, now, (_, source, copy) => CopyAlone(source, copy), cancel));
         }
 
         return taken;
@@ -102,7 +100,8 @@ public static class StoreBackup
         }
     }
 
-    private static (string Directory, BackupManifest Manifest) TakeAll(IReadOnlyList<ScaleUnitOptions> units, string which, string to, Catalogue catalogue, DateTimeOffset now, CancellationToken cancel)
+    private static (string Directory, BackupManifest Manifest) TakeAll(
+        IReadOnlyList<ScaleUnitOptions> units, string which, string to, DateTimeOffset now, Func<ScaleUnitOptions, string, string, BackupBlobs?> copyOne, CancellationToken cancel)
     {
         var directory = Path.Combine(to, now.UtcDateTime.ToString("yyyyMMddTHHmmssZ", CultureInfo.InvariantCulture));
         var unfinished = directory + Unfinished;
@@ -121,19 +120,15 @@ public static class StoreBackup
                 var (source, path) = (Path.Combine(unit.Directory, $"{which}.db"), Path.Combine(unit.Name, $"{which}.db"));
                 var copy = Path.Combine(unfinished, path);
                 SecretFile.CreateDirectory(Path.GetDirectoryName(copy)!);
-                if (which == "data")
+                if (copyOne(unit, source, copy) is { } with)
                 {
-                    blobs.Add(CopyWithBlobs(unit, source, copy, catalogue, cancel));
-                }
-                else
-                {
-                    Copy(source, copy);
+                    blobs.Add(with);
                 }
 
                 files.Add(new BackupFile(unit.Name, unit.Geography.Name, path, new FileInfo(copy).Length, Digest(copy)));
             }
 
-            var manifest = new BackupManifest(BackupManifest.CurrentFormat, which, now, files, which == "data" ? blobs : null);
+            var manifest = new BackupManifest(BackupManifest.CurrentFormat, which, now, files, blobs.Count > 0 ? blobs : null);
             manifest.Write(unfinished);
             Directory.Move(unfinished, directory);
             return (directory, manifest);
@@ -146,19 +141,24 @@ public static class StoreBackup
     }
 
     /// <summary>Copies a database, and the sealed files that its rows name at that moment.</summary>
-    private static BackupBlobs CopyWithBlobs(ScaleUnitOptions unit, string source, string copy, Catalogue catalogue, CancellationToken cancel)
+    private static BackupBlobs CopyWithBlobs(ScaleUnitOptions unit, string source, string copy, Catalogue catalogue, TimeProvider clock, CancellationToken cancel)
     {
-        var blobs = new BlobBackup(ScaleUnit.BlobsOf(unit), Path.GetDirectoryName(copy)!);
+        var directory = ScaleUnit.BlobsOf(unit);
+        var blobs = new BlobBackup(directory, Path.GetDirectoryName(copy)!);
         blobs.CopyAll(cancel);
-        Copy(source, copy);
-        for (var attempt = 1; blobs.CopyNamed(copy, catalogue, cancel) > 0 && attempt < AttemptsMax; attempt++)
+        using (BlobHold.Take(directory, clock, cancel))
         {
-            // A record and its file went after the database was copied: a later copy does not name it.
-            File.Delete(copy);
             Copy(source, copy);
+            blobs.CopyNamed(copy, catalogue, cancel);
         }
 
         return blobs.Complete(unit.Name, copy, catalogue);
+    }
+
+    private static BackupBlobs? CopyAlone(string source, string copy)
+    {
+        Copy(source, copy);
+        return null;
     }
 
     /// <summary>

@@ -192,7 +192,7 @@ public sealed class SqliteResidueTests() : ResidueTests(new SqliteFixture())
     protected override Task<IReadOnlyList<byte[]>> Backup()
     {
         Clock.Turn(TimeSpan.FromSeconds(1));
-        var taken = StoreBackup.Take([new ScaleUnitOptions(StoreFixture.Europe, Fixture.Directory)], _targets["records"], _targets["keys"], BlobJson.Catalogue(), Clock.GetUtcNow(), Cancel);
+        var taken = StoreBackup.Take([new ScaleUnitOptions(StoreFixture.Europe, Fixture.Directory)], _targets["records"], _targets["keys"], BlobJson.Catalogue(), Clock, Cancel);
         return Task.FromResult<IReadOnlyList<byte[]>>([.. taken.SelectMany(one => FilesIn(one.Directory))]);
     }
 

@@ -1,5 +1,6 @@
 using Domicile.Residency;
 using Domicile.Storage;
+using Domicile.Storage.Blobs;
 using Domicile.Tests.Support;
 
 namespace Domicile.Tests.Storage;
@@ -116,6 +117,42 @@ public sealed class BlobRestoreTests() : StoreTests(new SqliteFixture())
     }
 
     [Fact]
+    public async Task While_a_backup_copies_no_file_is_removed_and_afterwards_every_one_that_went()
+    {
+        var (album, person) = (new Ref<Album>(1), await Person());
+        await Commit(b => b.Insert(new Album { Key = album, Title = "t" }));
+        await Attach(album, 1, person);
+        await Unattached(album, 2, person);
+        Clock.Turn(TimeSpan.FromHours(2));
+        await Commit(b => b.Delete<Attachment>([album, 1]));
+        using (BlobHold.Take(Blobs, Clock, Cancel))
+        {
+            BlobHold.Take(Blobs, Clock, Cancel).Dispose();
+            Assert.Equal((0, 0), (await Unit.Blobs.CollectGone(Cancel), await Unit.Blobs.CollectOrphans(Cancel)));
+            Assert.Equal(2, Files(Blobs).Count);
+        }
+
+        Assert.Equal((1, 1), (await Unit.Blobs.CollectGone(Cancel), await Unit.Blobs.CollectOrphans(Cancel)));
+        Assert.Empty(Files(Blobs));
+    }
+
+    [Fact]
+    public async Task A_backup_that_hangs_keeps_no_file_beyond_an_hour()
+    {
+        var (album, person) = (new Ref<Album>(1), await Person());
+        await Commit(b => b.Insert(new Album { Key = album, Title = "t" }));
+        await Attach(album, 1, person);
+        using (BlobHold.Take(Blobs, Clock, Cancel))
+        {
+            await Commit(b => b.Delete<Attachment>([album, 1]));
+            Clock.Turn(BlobHold.Longest);
+            Assert.Equal(0, await Unit.Blobs.CollectGone(Cancel));
+            Clock.Turn(TimeSpan.FromSeconds(1));
+            Assert.Equal(1, await Unit.Blobs.CollectGone(Cancel));
+        }
+    }
+
+    [Fact]
     public async Task A_file_that_was_lost_before_does_not_keep_a_backup_from_being_taken_and_is_counted()
     {
         await Commit(b => b.Insert(new Album { Key = new(1), Title = "t" }));
@@ -189,20 +226,25 @@ public sealed class BlobRestoreTests() : StoreTests(new SqliteFixture())
 
     private async Task<BlobRef> Attach(Ref<Album> album, long number, SubjectRef sender)
     {
+        var attachment = await Unattached(album, number, sender);
+        await Commit(b => b.Insert(attachment));
+        return attachment.File!.Value;
+    }
+
+    private async Task<Attachment> Unattached(Ref<Album> album, long number, SubjectRef sender)
+    {
         var attachment = new Attachment { Album = album, Number = number, Sender = sender, Name = "n" };
         var content = System.Security.Cryptography.RandomNumberGenerator.GetBytes(100_000);
         await using var writer = (await Home.Blobs.Create(attachment, content.Length, Cancel))!;
         Assert.True(await writer.Write(content, Cancel));
-        attachment = attachment with { File = await writer.Complete(Cancel) };
-        await Commit(b => b.Insert(attachment));
         _content = content;
-        return attachment.File!.Value;
+        return attachment with { File = await writer.Complete(Cancel) };
     }
 
     private static List<string> Files(string directory) =>
         Directory.Exists(directory) ? [.. Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)] : [];
 
-    private void Backup() => _taken = StoreBackup.Take([Options], _targets["records"], _targets["keys"], BlobJson.Catalogue(), Clock.GetUtcNow(), Cancel);
+    private void Backup() => _taken = StoreBackup.Take([Options], _targets["records"], _targets["keys"], BlobJson.Catalogue(), Clock, Cancel);
 
     private void Restore() => StoreBackup.Restore([Options], Data, Keys, BlobJson.Catalogue(), withoutLedger: false, Cancel);
 }

@@ -18,7 +18,7 @@ public sealed class SqliteRestoreTests() : RestoreTests(new SqliteFixture())
 
     protected override Task Backup()
     {
-        _taken = StoreBackup.Take([Options], _targets["records"], _targets["keys"], TestJson.Catalogue(), Clock.GetUtcNow(), Cancel);
+        _taken = StoreBackup.Take([Options], _targets["records"], _targets["keys"], TestJson.Catalogue(), Clock, Cancel);
         return Task.CompletedTask;
     }
 
@@ -43,7 +43,7 @@ public sealed class SqliteRestoreTests() : RestoreTests(new SqliteFixture())
     {
         await Backup();
         var before = Names(Data);
-        Assert.Throws<IOException>(() => StoreBackup.Take([Options], _targets["records"], null, TestJson.Catalogue(), Clock.GetUtcNow(), Cancel));
+        Assert.Throws<IOException>(() => StoreBackup.Take([Options], _targets["records"], null, TestJson.Catalogue(), Clock, Cancel));
         Assert.Equal(before, Names(Data));
     }
 

@@ -7,7 +7,8 @@ namespace Domicile.Storage.Blobs;
 
 /// <summary>
 /// The sealed files in a backup of a scale unit's records: exactly those that the rows of the copied database name, and a list of them with length and digest.
-/// Files never change and go only after their rows went, so those that lie there before the database is copied, and those that came until it was, are all that it names.
+/// Files never change and go only after their rows went, so those that lie there before the database is copied, and those that came until it was, are all that it names;
+/// from just before the database is copied a <see cref="BlobHold"/> keeps the latter.
 /// </summary>
 internal sealed class BlobBackup
 {
@@ -42,18 +43,14 @@ internal sealed class BlobBackup
         }
     }
 
-    /// <summary>Copies what a copied database names beyond that.</summary>
-    /// <returns>What it names and is not there: removed since the database was copied, or missing.</returns>
-    public int CopyNamed(string database, Catalogue catalogue, CancellationToken cancel)
+    /// <summary>Copies what a copied database names beyond that. What is not there was lost before.</summary>
+    public void CopyNamed(string database, Catalogue catalogue, CancellationToken cancel)
     {
-        var missing = 0;
-        foreach (var id in Named(database, catalogue))
+        foreach (var id in Named(database, catalogue).Where(id => !_copied.ContainsKey(id)))
         {
             cancel.ThrowIfCancellationRequested();
-            missing += _copied.ContainsKey(id) || Copy(id) ? 0 : 1;
+            Copy(id);
         }
-
-        return missing;
     }
 
     /// <summary>Removes what the database does not name, and writes the list.</summary>

@@ -50,6 +50,8 @@ internal sealed class DirectoryBlobs(string directory, TimeProvider clock) : IBl
         return ValueTask.CompletedTask;
     }
 
+    public bool AreHeld() => BlobHold.IsOn(directory, clock.GetUtcNow());
+
     public async IAsyncEnumerable<(BlobRef Blob, DateTimeOffset PublishedOn)> List([EnumeratorCancellation] CancellationToken cancel)
     {
         foreach (var file in FilesIn(directory))

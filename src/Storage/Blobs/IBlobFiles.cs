@@ -18,6 +18,9 @@ internal interface IBlobFiles
     /// <summary>Removes a file so that nothing that is left of it can be opened, not even with every key. Removing what is not there does nothing.</summary>
     ValueTask Remove(BlobRef blob, CancellationToken cancel);
 
+    /// <summary>Whether a backup needs what lies there just now: none may be removed before it is done.</summary>
+    bool AreHeld();
+
     /// <summary>Every published file, in no order.</summary>
     IAsyncEnumerable<(BlobRef Blob, DateTimeOffset PublishedOn)> List(CancellationToken cancel);
 

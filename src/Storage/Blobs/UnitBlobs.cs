@@ -45,7 +45,7 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
     /// <summary>Whether a row names the file.</summary>
     public async ValueTask<bool> IsNamed(BlobRef blob, CancellationToken cancel) => (await Named([blob], cancel)).Count > 0;
 
-    /// <summary>Removes the files whose rows went.</summary>
+    /// <summary>Removes the files whose rows went; while a backup needs what lies there, none.</summary>
     /// <returns>How many.</returns>
     public async Task<int> CollectGone(CancellationToken cancel)
     {
@@ -56,6 +56,11 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
             var named = await Named(gone, cancel);
             foreach (var blob in gone.Where(blob => !named.Contains(blob)))
             {
+                if (files.AreHeld())
+                {
+                    return removed;
+                }
+
                 Step?.Invoke("a file whose row went");
                 await files.Remove(blob, cancel);
                 removed++;
@@ -68,13 +73,18 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
         return removed;
     }
 
-    /// <summary>Compares the directory with the rows, and removes what no record names and is older than the grace.</summary>
+    /// <summary>Compares the directory with the rows, and removes what no record names and is older than the grace; while a backup needs what lies there, nothing.</summary>
     /// <returns>How many.</returns>
     public async Task<int> CollectOrphans(CancellationToken cancel)
     {
         var removed = await files.RemoveDrafts(clock.GetUtcNow() - Grace, cancel);
         await foreach (var orphan in Orphans(Grace, Keep, cancel))
         {
+            if (files.AreHeld())
+            {
+                break;
+            }
+
             Step?.Invoke("a file that nothing names");
             await files.Remove(orphan, cancel);
             removed++;
