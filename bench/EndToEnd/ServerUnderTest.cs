@@ -105,7 +105,7 @@ internal static class Repository
     public static string Bench { get; } = typeof(Repository).Assembly.Location;
 
     /// <summary>The built program.</summary>
-    public static string Program { get; } = Path.Combine(Root, "src/Cli/bin/Release/net10.0/domicile.dll");
+    public static string Program { get; } = Path.Combine(Root, "src/Cli/bin/Release/net10.0/publish/domicile.dll");
 
     private static string Find()
     {

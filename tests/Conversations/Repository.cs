@@ -10,7 +10,7 @@ internal static class Repository
 
     /// <summary>The real program, built in the same configuration as the tests.</summary>
     public static string Program { get; } = Path.Combine(
-        Root, "src", "Cli", "bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0", "domicile.dll");
+        Root, "src", "Cli", "bin", new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name, "net10.0", "publish", "domicile.dll");
 
     private static string FindRoot()
     {
