@@ -15,7 +15,7 @@ namespace Domicile.Tests.Hardness;
 public sealed class DiskFullTests : IAsyncLifetime
 {
     private const string NoMount = "No file system can be mounted here.";
-    private const string Size = "24m";
+    private const string Size = "48m";
     private const int Talkers = 6;
     private const int BalloonChunk = 64 * 1024;
     private const int SaysMax = 5_000;
