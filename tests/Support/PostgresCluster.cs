@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using Domicile.Residency;
 using Npgsql;
 
 namespace Domicile.Tests.Support;
@@ -18,6 +19,11 @@ internal sealed class PostgresCluster : IAsyncDisposable
     public const string Role = "domicile";
 
     private const string Superuser = "postgres";
+    private const string Prefix = "domicile-postgres-";
+    private const string Memory = "/dev/shm";
+
+    /// <summary>Bytes that must be free in memory for a cluster to lie there: several times what one takes.</summary>
+    private const long MemoryMin = 4L << 30;
 
     // A line names the signal and keeps the directory; the end of the pipe removes it. What the server forked is killed with it, as when a machine stops.
     // A server that is only just starting does not hear the first signal.
@@ -37,15 +43,16 @@ internal sealed class PostgresCluster : IAsyncDisposable
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private static readonly Lazy<Task<PostgresCluster>> One = new(() => Start(isDurable: false, [], CancellationToken.None));
     private readonly string _directory;
+    private readonly bool _isDurable;
     private readonly string _rolePassword;
     private readonly string _superuserPassword;
     private Process? _guard;
-    private bool _isDurable;
     private IReadOnlyList<string> _settings = [];
 
-    private PostgresCluster(string directory, string rolePassword, string superuserPassword)
+    private PostgresCluster(string directory, bool isDurable, string rolePassword, string superuserPassword)
     {
         _directory = directory;
+        _isDurable = isDurable;
         _rolePassword = rolePassword;
         _superuserPassword = superuserPassword;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => End(_guard);
@@ -69,8 +76,8 @@ internal sealed class PostgresCluster : IAsyncDisposable
     private string Archive => Path.Combine(_directory, "archive");
 
     /// <summary>
-    /// The cluster that tests share: started when the first asks, and there until the last is done. Nobody pulls its plug, so it flushes nothing: making a
-    /// database for each test would cost more than the tests.
+    /// The cluster that tests share: started when the first asks, and there until the last is done. Nobody pulls its plug, so it flushes nothing and lies in memory
+    /// where it can: making a database for each test would cost more than the tests.
     /// </summary>
     public static Task<PostgresCluster> Shared(CancellationToken cancel) => One.Value.WaitAsync(cancel);
 
@@ -82,8 +89,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
 
     private static async Task<PostgresCluster> Start(bool isDurable, IReadOnlyList<string> settings, CancellationToken cancel)
     {
-        var cluster = await Make(RandomNumberGenerator.GetHexString(24), RandomNumberGenerator.GetHexString(24));
-        cluster._isDurable = isDurable;
+        var cluster = await Make(isDurable, RandomNumberGenerator.GetHexString(24), RandomNumberGenerator.GetHexString(24));
         cluster._settings = settings;
         try
         {
@@ -123,8 +129,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
     /// </summary>
     public async Task<PostgresCluster> Standby(CancellationToken cancel)
     {
-        var standby = await Make(_rolePassword, _superuserPassword);
-        standby._isDurable = _isDurable;
+        var standby = await Make(_isDurable, _rolePassword, _superuserPassword);
         standby._settings = _settings;
         try
         {
@@ -279,10 +284,10 @@ internal sealed class PostgresCluster : IAsyncDisposable
         await Ended();
     }
 
-    private static async Task<PostgresCluster> Make(string rolePassword, string superuserPassword)
+    private static async Task<PostgresCluster> Make(bool isDurable, string rolePassword, string superuserPassword)
     {
-        var directory = Directory.CreateTempSubdirectory("domicile-postgres-").FullName;
-        var cluster = new PostgresCluster(directory, rolePassword, superuserPassword);
+        var directory = isDurable ? Directory.CreateTempSubdirectory(Prefix).FullName : InMemory() ?? Directory.CreateTempSubdirectory(Prefix).FullName;
+        var cluster = new PostgresCluster(directory, isDurable, rolePassword, superuserPassword);
         await File.WriteAllTextAsync(cluster.PasswordFile(), cluster._superuserPassword);
         if (IsRoot)
         {
@@ -291,6 +296,19 @@ internal sealed class PostgresCluster : IAsyncDisposable
         }
 
         return cluster;
+    }
+
+    /// <summary>A directory in memory, where the machine has that and enough of it: a database that is made and removed again is hundreds of files.</summary>
+    private static string? InMemory()
+    {
+        if (!Directory.Exists(Memory) || new DriveInfo(Memory).AvailableFreeSpace < MemoryMin)
+        {
+            return null;
+        }
+
+        var directory = Path.Combine(Memory, Prefix + Path.GetRandomFileName());
+        SecretFile.CreateDirectory(directory);
+        return directory;
     }
 
     private string PasswordFile() => Path.Combine(_directory, "password");
