@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Domicile.Residency;
 using Domicile.Storage;
 using Domicile.Storage.Blobs;
@@ -134,6 +135,26 @@ public sealed class BlobRestoreTests() : StoreTests(new SqliteFixture())
 
         Assert.Equal((1, 1), (await Unit.Blobs.CollectGone(Cancel), await Unit.Blobs.CollectOrphans(Cancel)));
         Assert.Empty(Files(Blobs));
+    }
+
+    [Fact]
+    public async Task A_backup_of_ones_own_holds_the_files_as_the_guide_says()
+    {
+        var (album, person) = (new Ref<Album>(1), await Person());
+        await Commit(b => b.Insert(new Album { Key = album, Title = "t" }));
+        await Attach(album, 1, person);
+        await Commit(b => b.Delete<Attachment>([album, 1]));
+        File.Create(Blobs + ".lock").Dispose();
+        File.SetLastWriteTimeUtc(Blobs + ".lock", Clock.GetUtcNow().UtcDateTime);
+        using (var flock = Process.Start(new ProcessStartInfo("flock", ["--shared", Blobs + ".lock", "sh", "-c", "echo held; read end"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!)
+        {
+            Assert.Equal("held", await flock.StandardOutput.ReadLineAsync(Cancel));
+            Assert.Equal(0, await Unit.Blobs.CollectGone(Cancel));
+            flock.StandardInput.Close();
+            await flock.WaitForExitAsync(Cancel);
+        }
+
+        Assert.Equal(1, await Unit.Blobs.CollectGone(Cancel));
     }
 
     [Fact]

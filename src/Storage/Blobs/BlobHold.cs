@@ -55,7 +55,7 @@ internal sealed class BlobHold : IDisposable
             file.Open(FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
             return false;
         }
-        catch (IOException)
+        catch (Exception held) when (held is IOException or UnauthorizedAccessException)
         {
             return true;
         }
