@@ -38,8 +38,9 @@ const page = `
 
 let started;
 
+/** A signal ends this program, and the browser with it: left to Playwright, it would end the browser alone. */
 export function launch() {
-  return chromium.launch({ executablePath: program(), args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+  return chromium.launch({ executablePath: program(), args: ["--no-sandbox", "--disable-dev-shm-usage"], handleSIGTERM: false });
 }
 
 async function start() {
