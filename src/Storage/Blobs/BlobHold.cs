@@ -12,6 +12,9 @@ internal sealed class BlobHold : IDisposable
     /// <summary>A hold counts for this long: a backup that hangs keeps nothing beyond its time for longer.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromHours(1);
 
+    /// <summary>A collector looks for microseconds, so it is hardly ever met, and never so often.</summary>
+    private const int AttemptsMax = 1_000;
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
     private readonly FileStream _file;
 
@@ -21,9 +24,10 @@ internal sealed class BlobHold : IDisposable
     /// <param name="directory">The directory of sealed files; it need not be there yet.</param>
     /// <param name="clock">The clock that the collector goes by.</param>
     /// <param name="cancel">Ends the wait for a collector that is just looking whether there is a hold.</param>
+    /// <exception cref="IOException">The file cannot be locked.</exception>
     public static BlobHold Take(string directory, TimeProvider clock, CancellationToken cancel)
     {
-        while (true)
+        for (var attempt = 1; ; attempt++)
         {
             cancel.ThrowIfCancellationRequested();
             try
@@ -32,7 +36,7 @@ internal sealed class BlobHold : IDisposable
                 File.SetLastWriteTimeUtc(file.SafeFileHandle, clock.GetUtcNow().UtcDateTime);
                 return new BlobHold(file);
             }
-            catch (IOException) when (File.Exists(PathOf(directory)))
+            catch (IOException) when (attempt < AttemptsMax)
             {
                 cancel.WaitHandle.WaitOne(Pause);
             }
