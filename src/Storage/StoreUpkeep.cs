@@ -11,6 +11,11 @@ public static class StoreUpkeep
 {
     private const int Connections = 2;
 
+    /// <summary>The sessions of a node that has just stopped end a moment after it: for so long a node is not taken for connected.</summary>
+    private const int RestoredAttempts = 50;
+
+    private static readonly TimeSpan RestoredPause = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Compares both databases with what a start expects, and changes nothing.</summary>
     /// <exception cref="IOException">A file cannot be read.</exception>
     public static async Task<IReadOnlyList<StoreCondition>> Check(ScaleUnitOptions options, Catalogue catalogue, CancellationToken cancel)
@@ -84,13 +89,24 @@ public static class StoreUpkeep
     /// Tells a database on PostgreSQL that it was put back from a backup, before the first node starts: readers of the feed begin anew, and nobody waits for
     /// leases of before. <c>StoreBackup</c> does so itself for SQLite.
     /// </summary>
-    /// <exception cref="DatabaseInUseException">Nodes are connected.</exception>
+    /// <exception cref="DatabaseInUseException">Nodes are connected, and were for five seconds.</exception>
     /// <exception cref="SchemaMismatchException">The database is empty.</exception>
     /// <exception cref="StoreUnavailableException">The database does not answer.</exception>
     public static async Task Restored(PostgresStore store, CancellationToken cancel)
     {
         await using var database = PostgresDatabase.Of(store.Data, Connections);
-        await database.Use((database, cancel) => PostgresSchema.Restored(database, cancel), cancel);
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await database.Use((database, cancel) => PostgresSchema.Restored(database, cancel), cancel);
+                return;
+            }
+            catch (DatabaseInUseException) when (attempt < RestoredAttempts)
+            {
+                await Task.Delay(RestoredPause, TimeProvider.System, cancel);
+            }
+        }
     }
 
     private static async Task<StoreCondition> Look(

@@ -174,6 +174,23 @@ export async function refused(request, ...statuses) {
   return fault;
 }
 
+/** How many nodes serve the requests of one client, in turns. */
+const nodes = Number(process.env.NODES_IN_TURNS ?? 1);
+
+/** The request is refused with this status: at once by the node that made it so, and by all that serve this client soon after. */
+export async function refusedByAll(ask, status) {
+  const limit = Date.now() + (nodes > 1 ? 30_000 : 0);
+  for (let inARow = 0; inARow < nodes;) {
+    let answered = false;
+    await refused(ask().then(() => answered = true), status).catch(fault => {
+      if (!answered || Date.now() >= limit) {
+        throw fault;
+      }
+    });
+    inARow = answered ? 0 : inARow + 1;
+  }
+}
+
 /** The claims of a token; its signature is checked elsewhere. */
 export function claims(token) {
   const parts = token.split(".");

@@ -101,6 +101,9 @@ public class TwoNodes : IAsyncLifetime
     /// <summary>The configuration of the front, from the one that is deployed.</summary>
     protected virtual string Front(string deployed) => deployed;
 
+    /// <summary>How many nodes the requests of one client go to, in turns.</summary>
+    protected virtual int InTurns => 1;
+
     /// <summary>A way to the resource through the front.</summary>
     internal Wire ThroughTheFront() => new(Contoso, Authority, (_, cancel) => Connect(_port, "", cancel));
 
@@ -160,6 +163,7 @@ public class TwoNodes : IAsyncLifetime
             {
                 ["SECONDARY_CONNECTION_STRING"] = SecondConnectionString,
                 ["FRONT_PORT"] = $"{_port}",
+                ["NODES_IN_TURNS"] = $"{InTurns}",
                 ["NODE_OPTIONS"] = $"--require={Path.Combine(Repository.Scripts, "loopback.cjs")}",
             },
             onPause: onPause);
@@ -202,6 +206,8 @@ public class TwoNodes : IAsyncLifetime
 /// <summary>The same behind a front that keeps no host to a node: connections go to one after the other.</summary>
 public sealed class SpreadNodes : TwoNodes
 {
+    protected override int InTurns => 2;
+
     protected override string Front(string deployed)
     {
         const string Kept = "balance hash req.ssl_sni\n    hash-type consistent";
