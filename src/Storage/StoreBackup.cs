@@ -146,7 +146,7 @@ public static class StoreBackup
         var directory = ScaleUnit.BlobsOf(unit);
         var blobs = new BlobBackup(directory, Path.GetDirectoryName(copy)!);
         blobs.CopyAll(cancel);
-        using (BlobHold.Take(directory, clock, cancel))
+        using (BlobHold.Take(directory, clock))
         {
             Copy(source, copy);
             blobs.CopyNamed(copy, catalogue, cancel);

@@ -126,9 +126,9 @@ public sealed class BlobRestoreTests() : StoreTests(new SqliteFixture())
         await Unattached(album, 2, person);
         Clock.Turn(TimeSpan.FromHours(2));
         await Commit(b => b.Delete<Attachment>([album, 1]));
-        using (BlobHold.Take(Blobs, Clock, Cancel))
+        using (BlobHold.Take(Blobs, Clock))
         {
-            BlobHold.Take(Blobs, Clock, Cancel).Dispose();
+            BlobHold.Take(Blobs, Clock).Dispose();
             Assert.Equal((0, 0), (await Unit.Blobs.CollectGone(Cancel), await Unit.Blobs.CollectOrphans(Cancel)));
             Assert.Equal(2, Files(Blobs).Count);
         }
@@ -163,7 +163,7 @@ public sealed class BlobRestoreTests() : StoreTests(new SqliteFixture())
         var (album, person) = (new Ref<Album>(1), await Person());
         await Commit(b => b.Insert(new Album { Key = album, Title = "t" }));
         await Attach(album, 1, person);
-        using (BlobHold.Take(Blobs, Clock, Cancel))
+        using (BlobHold.Take(Blobs, Clock))
         {
             await Commit(b => b.Delete<Attachment>([album, 1]));
             Clock.Turn(BlobHold.Longest);

@@ -286,7 +286,7 @@ internal sealed class PostgresCluster : IAsyncDisposable
 
     private static async Task<PostgresCluster> Make(bool isDurable, string rolePassword, string superuserPassword)
     {
-        var directory = isDurable ? Directory.CreateTempSubdirectory(Prefix).FullName : InMemory() ?? Directory.CreateTempSubdirectory(Prefix).FullName;
+        var directory = (isDurable ? null : InMemory()) ?? Directory.CreateTempSubdirectory(Prefix).FullName;
         var cluster = new PostgresCluster(directory, isDurable, rolePassword, superuserPassword);
         await File.WriteAllTextAsync(cluster.PasswordFile(), cluster._superuserPassword);
         if (IsRoot)

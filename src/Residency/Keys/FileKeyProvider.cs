@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -14,7 +13,6 @@ namespace Domicile.Residency;
 public sealed class FileKeyProvider : IKeyProvider, IDisposable
 {
     private const int KeyBytes = 32;
-    private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(10);
     private readonly Lock _lock = new();
     private readonly string _path;
     private readonly Geography _geography;
@@ -86,7 +84,7 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
     /// <exception cref="InvalidOperationException">There is one already.</exception>
     public static FileKeyProvider Create(string path, Geography geography, TimeProvider clock)
     {
-        using var held = TakeLock(path);
+        using var held = SecretFile.Lock(path, FileShare.None);
         if (File.Exists(path))
         {
             throw new InvalidOperationException($"There is a root key file {path} already.");
@@ -159,7 +157,7 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
     {
         lock (_lock)
         {
-            using var held = TakeLock(_path);
+            using var held = SecretFile.Lock(_path, FileShare.None);
             Refresh();
             var next = _epochs.Keys.Last() + 1;
             _epochs.Add(next, (RandomNumberGenerator.GetBytes(KeyBytes), _clock.GetUtcNow()));
@@ -183,7 +181,7 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
     {
         lock (_lock)
         {
-            using var held = TakeLock(_path);
+            using var held = SecretFile.Lock(_path, FileShare.None);
             Refresh();
             if (epoch == _epochs.Keys.Last())
             {
@@ -261,24 +259,6 @@ public sealed class FileKeyProvider : IKeyProvider, IDisposable
         }
 
         return file.Geography == geography.Name ? file : throw new InvalidDataException($"The root key file {path} is of {file.Geography}, not of {geography}.");
-    }
-
-    /// <summary>One process changes the file at a time. The lock is let go by the system when its holder ends, however it ends.</summary>
-    private static FileStream TakeLock(string path)
-    {
-        var began = Stopwatch.GetTimestamp();
-        while (true)
-        {
-            try
-            {
-                return SecretFile.Open(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            }
-            catch (IOException held) when (held.GetType() == typeof(IOException) && Stopwatch.GetElapsedTime(began) < LockLimit)
-            {
-                // Held for as long as it takes to write a small file.
-                Thread.Sleep(5);
-            }
-        }
     }
 
     /// <summary>Tells a damaged key from a whole one, and nothing about it: 64 bits of a keyed hash.</summary>

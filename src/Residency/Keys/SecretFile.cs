@@ -1,9 +1,13 @@
+using System.Diagnostics;
+
 namespace Domicile.Residency;
 
 /// <summary>Writes files that only their owner may read, so that a crash leaves the old file or the new one, never half of either.</summary>
 public static class SecretFile
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// Replaces the file: written beside it, flushed to disk, renamed over it. The old content is then overwritten where it lay,
@@ -56,6 +60,32 @@ public static class SecretFile
 
         return new FileStream(path, options);
     }
+
+    /// <summary>
+    /// Locks what a path names, by a file beside it, and waits for whoever has the lock for a moment. It is let go by the system when its holder ends, however it ends.
+    /// </summary>
+    /// <param name="path">A file or a directory; it need not be there yet.</param>
+    /// <param name="share"><see cref="FileShare.None"/> for alone, <see cref="FileShare.ReadWrite"/> beside others who say so.</param>
+    /// <exception cref="IOException">Somebody has it for longer than a moment, or the file cannot be opened.</exception>
+    public static FileStream Lock(string path, FileShare share)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return Open(LockOf(path), FileMode.OpenOrCreate, FileAccess.ReadWrite, share);
+            }
+            catch (IOException held) when (held.GetType() == typeof(IOException) && Stopwatch.GetElapsedTime(began) < LockLimit)
+            {
+                // Held for as long as it takes to write a small file.
+                Thread.Sleep(5);
+            }
+        }
+    }
+
+    /// <summary>The file whose lock is that of a path.</summary>
+    public static string LockOf(string path) => path + ".lock";
 
     /// <summary>Creates a directory that only its owner may enter.</summary>
     public static void CreateDirectory(string path)

@@ -12,10 +12,6 @@ internal sealed class BlobHold : IDisposable
     /// <summary>A hold counts for this long: a backup that hangs keeps nothing beyond its time for longer.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromHours(1);
 
-    /// <summary>A collector looks for microseconds, so it is hardly ever met, and never so often.</summary>
-    private const int AttemptsMax = 1_000;
-
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
     private readonly FileStream _file;
 
     private BlobHold(FileStream file) => _file = file;
@@ -23,24 +19,12 @@ internal sealed class BlobHold : IDisposable
     /// <summary>Holds what lies in a directory of sealed files, beside whoever else does.</summary>
     /// <param name="directory">The directory of sealed files; it need not be there yet.</param>
     /// <param name="clock">The clock that the collector goes by.</param>
-    /// <param name="cancel">Ends the wait for a collector that is just looking whether there is a hold.</param>
     /// <exception cref="IOException">The file cannot be locked.</exception>
-    public static BlobHold Take(string directory, TimeProvider clock, CancellationToken cancel)
+    public static BlobHold Take(string directory, TimeProvider clock)
     {
-        for (var attempt = 1; ; attempt++)
-        {
-            cancel.ThrowIfCancellationRequested();
-            try
-            {
-                var file = SecretFile.Open(PathOf(directory), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
-                File.SetLastWriteTimeUtc(file.SafeFileHandle, clock.GetUtcNow().UtcDateTime);
-                return new BlobHold(file);
-            }
-            catch (IOException) when (attempt < AttemptsMax)
-            {
-                cancel.WaitHandle.WaitOne(Pause);
-            }
-        }
+        var file = SecretFile.Lock(directory, FileShare.ReadWrite);
+        File.SetLastWriteTimeUtc(file.SafeFileHandle, clock.GetUtcNow().UtcDateTime);
+        return new BlobHold(file);
     }
 
     /// <summary>Whether anybody holds what lies in a directory of sealed files. What its answer is for must have been found out before it is asked.</summary>
@@ -48,7 +32,7 @@ internal sealed class BlobHold : IDisposable
     /// <param name="now">The time.</param>
     public static bool IsOn(string directory, DateTimeOffset now)
     {
-        var file = new FileInfo(PathOf(directory));
+        var file = new FileInfo(SecretFile.LockOf(directory));
         if (!file.Exists || now - file.LastWriteTimeUtc > Longest)
         {
             return false;
@@ -67,6 +51,4 @@ internal sealed class BlobHold : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
-
-    private static string PathOf(string directory) => directory + ".lock";
 }

@@ -54,13 +54,13 @@ internal sealed class UnitBlobs(IBlobFiles files, IStoreEngine engine, Catalogue
         {
             await Keep(cancel);
             var named = await Named(gone, cancel);
+            if (files.AreHeld())
+            {
+                break;
+            }
+
             foreach (var blob in gone.Where(blob => !named.Contains(blob)))
             {
-                if (files.AreHeld())
-                {
-                    return removed;
-                }
-
                 Step?.Invoke("a file whose row went");
                 await files.Remove(blob, cancel);
                 removed++;
